@@ -1,0 +1,28 @@
+"""Llama Stack on any LiteLLM model: the inference provider ``remote::litellm``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .config import LiteLLMConfig
+
+if TYPE_CHECKING:
+    from .hosts.v0_2 import LiteLLMInferenceAdapter
+
+__all__ = ["LiteLLMConfig", "get_adapter_impl"]
+__version__ = "0.1.0"
+
+
+async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> LiteLLMInferenceAdapter:
+    """The adapter that Llama Stack asks for when it starts, ready to serve.
+
+    Raises errors.ConfigError, before the server listens, for a LiteLLM config that cannot be used.
+    """
+    from . import settings
+    from .engines.router import RouterEngine
+    from .hosts.v0_2 import LiteLLMInferenceAdapter
+
+    engine = RouterEngine(settings.load(config.config_path))
+    adapter = LiteLLMInferenceAdapter(config, engine)
+    await adapter.initialize()
+    return adapter

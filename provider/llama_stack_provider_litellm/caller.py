@@ -1,0 +1,92 @@
+"""Who asks: the identity, tags and cache controls that come with a request, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from .config import ProviderData
+from .errors import InvalidRequest
+
+_PREFIX = "litellm_"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One caller, as the engines see it. Immutable: requests never share or change one."""
+
+    user: str | None = None
+    agent: str | None = None
+    project: str | None = None
+    org: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    cache: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    api_key: str | None = field(default=None, repr=False)
+
+
+ANONYMOUS = Caller()
+
+
+def from_provider_data(data: object, *, allowed_headers: Sequence[str] = ()) -> Caller:
+    """The caller that a request's provider data describes.
+
+    ``data`` is the parsed JSON of the provider-data header, or None. Keys without the ``litellm_``
+    prefix belong to other providers and are ignored. Raises InvalidRequest, naming the field, for
+    an unknown or mistyped one of ours and for a header that ``allowed_headers`` does not list.
+    """
+    if not data:
+        return ANONYMOUS
+    if not isinstance(data, Mapping):
+        raise InvalidRequest(
+            f"The provider-data header must hold a JSON object, not a {type(data).__name__}. "
+            'Send for example {"litellm_user": "ann"}.'
+        )
+    ours = {key: value for key, value in data.items() if isinstance(key, str) and key.startswith(_PREFIX)}
+    if not ours:
+        return ANONYMOUS
+    try:
+        given = ProviderData.model_validate(ours)
+    except ValidationError as exc:
+        raise InvalidRequest(_explain(exc)) from None
+    return Caller(
+        user=given.litellm_user,
+        agent=given.litellm_agent,
+        project=given.litellm_project,
+        org=given.litellm_org,
+        tags=tuple(given.litellm_tags or ()),
+        metadata=given.litellm_metadata or {},
+        cache=given.litellm_cache.model_dump(by_alias=True, exclude_none=True) if given.litellm_cache else {},
+        headers=_allowed(given.litellm_headers or {}, allowed_headers),
+        api_key=given.litellm_api_key.get_secret_value() if given.litellm_api_key else None,
+    )
+
+
+def _allowed(headers: Mapping[str, str], allowed: Sequence[str]) -> dict[str, str]:
+    lowered = {name.strip().lower(): value for name, value in headers.items()}
+    for name, value in lowered.items():
+        if name not in allowed:
+            raise InvalidRequest(
+                f"litellm_headers: '{name}' is not allowed. Allowed are: {', '.join(allowed) or 'none'}; "
+                "whoever runs the stack can list more in `allowed_headers` of the provider's config."
+            )
+        if any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise InvalidRequest(f"litellm_headers: the value of '{name}' holds a control character.")
+    return lowered
+
+
+def _explain(exc: ValidationError) -> str:
+    """One sentence per wrong field, without the value: it may be a secret."""
+    problems = []
+    for error in exc.errors(include_input=False, include_url=False, include_context=False):
+        name = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            problems.append(f"{name} is not a known field")
+        else:
+            problems.append(f"{name}: {error['msg']}")
+    known = ", ".join(ProviderData.model_fields)
+    return f"Provider data: {'; '.join(problems)}. Known fields are: {known}."

@@ -1,0 +1,183 @@
+"""Which models there are: name, type, vector size, window and price.
+
+What the LiteLLM config says in ``model_info`` comes first, then LiteLLM's own registry. The catalogue
+also answers which names a wildcard deployment (``anthropic/*``) serves.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+from .errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+ModelType = Literal["llm", "embedding", "rerank"]
+# LiteLLM's model_info (config) or registry entry of a vendor's model name; empty for an unknown one.
+Registry = Callable[[str], Mapping[str, Any]]
+
+# LiteLLM's `mode` → what Llama Stack can serve. A mode that is missing here (image_generation,
+# audio_transcription …) has no place in its inference API.
+_TYPES: dict[str, ModelType] = {
+    "chat": "llm",
+    "completion": "llm",
+    "responses": "llm",
+    "embedding": "embedding",
+    "rerank": "rerank",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One name under which models can be asked.
+
+    ``dimension`` is the vector size of an embedding model, ``context_length`` the longest prompt in
+    tokens, prices are USD per token; None where nobody says.
+    """
+
+    name: str
+    type: ModelType
+    deployments: tuple[str, ...]
+    dimension: int | None = None
+    context_length: int | None = None
+    input_cost: float | None = None
+    output_cost: float | None = None
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the name is a pattern such as ``anthropic/*``."""
+        return "*" in self.name
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The models of one LiteLLM config."""
+
+    entries: Mapping[str, ModelEntry]
+    registry: Registry
+
+    def resolve(self, name: str) -> ModelEntry | None:
+        """The entry that serves ``name``: a listed model, or one that a wildcard matches.
+
+        Of several wildcards the most specific wins, as in LiteLLM's Router.
+        """
+        if (entry := self.entries.get(name)) is not None:
+            return None if entry.is_wildcard else entry
+        return self._matched(name) if self._patterns else None
+
+    def suggestions(self, name: str) -> list[str]:
+        """Up to three listed names that look like ``name``."""
+        return difflib.get_close_matches(name, list(self.entries), n=3, cutoff=0.5)
+
+    @cached_property
+    def _patterns(self) -> list[tuple[ModelEntry, re.Pattern[str]]]:
+        wildcards = [entry for entry in self.entries.values() if entry.is_wildcard]
+        # Longest literal part first.
+        wildcards.sort(key=lambda entry: len(entry.name.replace("*", "")), reverse=True)
+        return [(entry, re.compile(re.escape(entry.name).replace(r"\*", "(.*)"), re.S)) for entry in wildcards]
+
+    @cached_property
+    def _matched(self) -> Callable[[str], ModelEntry | None]:
+        # Bounded: the names come from callers.
+        return lru_cache(maxsize=1024)(self._match)
+
+    def _match(self, name: str) -> ModelEntry | None:
+        for wildcard, pattern in self._patterns:
+            if match := pattern.fullmatch(name):
+                upstream = wildcard.deployments[0]
+                for part in match.groups():
+                    upstream = upstream.replace("*", part, 1)
+                return _entry(name, [{"litellm_params": {"model": upstream}}], self.registry)
+        return None
+
+
+def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalog:
+    """The catalogue of a config's ``model_list``.
+
+    A model that cannot be served (an embedding model of unknown vector size, an image model) is left
+    out with a warning that says how to change that. Raises ConfigError when deployments of one name
+    are of different types or vector sizes.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for deployment in model_list:
+        groups.setdefault(deployment["model_name"], []).append(deployment)
+    entries = {}
+    for name, group in groups.items():
+        entry = _entry(name, group, registry)
+        if entry is None:
+            logger.warning("Model '%s' is left out: Llama Stack's inference API has no place for its mode.", name)
+        elif entry.type == "embedding" and entry.dimension is None and not entry.is_wildcard:
+            logger.warning(
+                "Embedding model '%s' is left out: its vector size is unknown. Add to its entry in the "
+                "LiteLLM config: `model_info: {mode: embedding, output_vector_size: <N>}`.",
+                name,
+            )
+        else:
+            entries[name] = entry
+    return Catalog(entries=entries, registry=registry)
+
+
+def _entry(name: str, group: list[Mapping[str, Any]], registry: Registry) -> ModelEntry | None:
+    upstreams = tuple(deployment["litellm_params"]["model"] for deployment in group)
+    infos = [_info(deployment, registry) for deployment in group]
+    modes = [_mode(upstream, info) for upstream, info in zip(upstreams, infos, strict=True)]
+    kinds = {_TYPES.get(mode) for mode in modes}
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"model_list: the deployments of '{name}' are of different types: "
+            + ", ".join(f"{upstream} is {mode}" for upstream, mode in zip(upstreams, modes, strict=True))
+            + ". Give them different `model_name`s, or correct `model_info.mode`."
+        )
+    kind = kinds.pop()
+    if kind is None:
+        return None
+    windows = [info["max_input_tokens"] for info in infos if info.get("max_input_tokens")]
+    return ModelEntry(
+        name=name,
+        type=kind,
+        deployments=upstreams,
+        dimension=_same_dimension(name, infos) if kind == "embedding" else None,
+        context_length=min(windows) if windows else None,
+        input_cost=infos[0].get("input_cost_per_token"),
+        output_cost=infos[0].get("output_cost_per_token"),
+    )
+
+
+def _info(deployment: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """``model_info`` of the config over what LiteLLM knows of the vendor's model."""
+    stated = deployment.get("model_info") or {}
+    known = registry(stated.get("base_model") or deployment["litellm_params"]["model"])
+    info = {**known, **{key: value for key, value in stated.items() if value is not None}}
+    # `dimensions` among the params shortens every vector that the deployment returns.
+    dimensions = deployment["litellm_params"].get("dimensions")
+    if dimensions and "output_vector_size" not in stated:
+        info["output_vector_size"] = dimensions
+    if "mode" not in stated and stated.get("output_vector_size"):
+        info["mode"] = "embedding"
+    return info
+
+
+def _mode(upstream: str, info: Mapping[str, Any]) -> str:
+    if mode := info.get("mode"):
+        return str(mode)
+    # Local servers' models are in no registry; their names follow a custom.
+    lowered = upstream.lower()
+    if "rerank" in lowered:
+        return "rerank"
+    return "embedding" if "embed" in lowered else "chat"
+
+
+def _same_dimension(name: str, infos: list[dict[str, Any]]) -> int | None:
+    sizes = {int(info["output_vector_size"]) for info in infos if info.get("output_vector_size")}
+    if len(sizes) > 1:
+        raise ConfigError(
+            f"model_list: the deployments of '{name}' give vectors of different sizes ({sorted(sizes)}). "
+            "Vectors of one name must be comparable: give the deployments different `model_name`s."
+        )
+    return sizes.pop() if sizes else None

@@ -1,0 +1,109 @@
+"""LiteLLM's answers as openai SDK types.
+
+LiteLLM's classes are its own (``ModelResponse`` …), and the hosts' types leave fields out (``usage`` on a
+chunk, ``reasoning_content``); the openai SDK's models carry everything. They are built without
+validation: what a vendor invents in a field must not fail an answer that is already paid for.
+"""
+
+from __future__ import annotations
+
+import base64 as b64
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from openai import BaseModel
+from openai.types import Completion, CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+
+def chat(response: Any) -> ChatCompletion:
+    """A ``litellm.ModelResponse`` as a chat completion."""
+    return ChatCompletion.construct(**_dump(response))
+
+
+async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
+    """LiteLLM's chunks, with the usage where readers look for it.
+
+    LiteLLM sends the usage after the last choice. With ``usage_chunk`` (the caller asked for
+    ``stream_options.include_usage``) it comes as OpenAI sends it, in a last chunk without choices.
+    Else it rides on the last chunk that has a choice: a reader who did not ask for a chunk without
+    choices need not expect one.
+    """
+    async for data in _with_usage(chunks, _says_something, apart=usage_chunk):
+        yield ChatCompletionChunk.construct(**data)
+
+
+def completion(response: Any) -> Completion:
+    """A ``litellm.TextCompletionResponse`` as a text completion."""
+    return Completion.construct(**_dump(response))
+
+
+async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Completion]:
+    """LiteLLM's text chunks, with the usage on the last that has a choice."""
+    async for data in _with_usage(chunks, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
+        yield Completion.construct(**data)
+
+
+async def _with_usage(
+    chunks: AsyncIterator[Any], says_something: Callable[[dict[str, Any]], bool], *, apart: bool = False
+) -> AsyncIterator[dict[str, Any]]:
+    """The chunks that say something, and the usage on the last of them, or ``apart`` in one after it.
+
+    Only a chunk that finishes a choice waits for its successor; text goes on at once.
+    """
+    held: dict[str, Any] | None = None
+    last: dict[str, Any] | None = None
+    usage: Any = None
+    async for chunk in chunks:
+        data = _dump(chunk)
+        usage = data.pop("usage", None) or usage
+        if not any(says_something(choice) for choice in data.get("choices", ())):
+            continue
+        last = data
+        if held is not None:
+            yield held
+            held = None
+        if any(choice.get("finish_reason") for choice in data["choices"]):
+            held = data
+        else:
+            yield data
+    if held is not None:
+        yield held if apart else {**held, "usage": usage}
+    if last is not None and (apart or held is None):
+        yield {**last, "choices": [], "usage": usage}
+
+
+def embeddings(response: Any, *, base64: bool) -> CreateEmbeddingResponse:
+    """A ``litellm.EmbeddingResponse``, in input order, as floats or as OpenAI's base64 of little-endian float32."""
+    data = _dump(response)
+    rows = sorted(data["data"], key=lambda row: row["index"])
+    encode = _to_base64 if base64 else _to_floats
+    data["data"] = [{"object": "embedding", "index": row["index"], "embedding": encode(row["embedding"])} for row in rows]
+    data["usage"] = {
+        "prompt_tokens": data.get("usage", {}).get("prompt_tokens", 0),
+        "total_tokens": data.get("usage", {}).get("total_tokens", 0),
+    }
+    return CreateEmbeddingResponse.construct(**data)
+
+
+def _dump(model: BaseModel) -> dict[str, Any]:
+    # Without the None fields LiteLLM's own additions (provider_specific_fields …) leave no trace.
+    return model.model_dump(exclude_none=True)
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    return bool(choice.get("finish_reason") or choice.get("logprobs") or any(choice.get("delta", {}).values()))
+
+
+def _to_floats(vector: list[float] | str) -> list[float]:
+    if isinstance(vector, str):
+        raw = b64.b64decode(vector)
+        return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+    return vector
+
+
+def _to_base64(vector: list[float] | str) -> str:
+    if isinstance(vector, str):
+        return vector
+    return b64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")

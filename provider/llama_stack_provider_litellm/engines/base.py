@@ -1,0 +1,57 @@
+"""What the hosts ask of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from openai.types import Completion, CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from ..caller import Caller
+from ..catalog import Catalog
+
+Request = dict[str, Any]
+"""An OpenAI request body. ``model`` is a name of the LiteLLM config. The host adapter builds it from
+its own typed parameters, field by field, so that no field a caller invents gets in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """One document's place in a rerank answer: its index in the request, and its relevance."""
+
+    index: int
+    score: float
+
+
+class Engine(Protocol):
+    """One way to reach models. Every method raises errors.RequestError, and nothing else, for a
+    request that fails; every call returns a fresh object."""
+
+    async def start(self) -> None:
+        """Get ready to serve from the running event loop, so that no request has to wait for it."""
+
+    async def catalog(self) -> Catalog:
+        """The models there are. Raises errors.ConfigError when the configuration contradicts itself."""
+
+    async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
+        """A chat completion (OpenAI ``POST /v1/chat/completions``)."""
+
+    async def chat_stream(self, request: Request, caller: Caller) -> AsyncIterator[ChatCompletionChunk]:
+        """The same in chunks. The last chunk that holds a choice, or the one after it, holds the usage."""
+
+    async def complete(self, request: Request, caller: Caller) -> Completion:
+        """A text completion (OpenAI ``POST /v1/completions``)."""
+
+    async def complete_stream(self, request: Request, caller: Caller) -> AsyncIterator[Completion]:
+        """The same in chunks, with the usage in the last."""
+
+    async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
+        """Embeddings, in the order of the inputs (OpenAI ``POST /v1/embeddings``)."""
+
+    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
+        """``documents`` by relevance to ``query``, best first, at most ``top_n``."""
+
+    async def close(self) -> None:
+        """Close every connection. The engine can be used again afterwards."""

@@ -1,0 +1,89 @@
+"""Which models the host knows of, and by which names.
+
+The host's table has ``litellm/<model_name>``. Its look-up searches every provider, with a warning, for a
+bare ``<model_name>``, and it refuses what only a wildcard of the LiteLLM config matches. One override of
+the table's first look-up step makes both known, at the price of a dictionary access.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from llama_stack.apis.models import Model, ModelType
+from llama_stack.core.access_control.access_control import is_action_allowed
+from llama_stack.core.datatypes import ModelWithOwner, RegistryEntrySource
+from llama_stack.core.request_headers import get_authenticated_user
+
+from ...catalog import Catalog, ModelEntry
+
+logger = logging.getLogger(__name__)
+
+_TYPES = {"llm": ModelType.llm, "embedding": ModelType.embedding}
+
+
+def host_model(entry: ModelEntry, provider_id: str) -> Model | None:
+    """The entry as the host's model; None for a type that this host has not (rerank)."""
+    if entry.type not in _TYPES:
+        return None
+    return Model(
+        identifier=entry.name,
+        provider_resource_id=entry.name,
+        provider_id=provider_id,
+        model_type=_TYPES[entry.type],
+        metadata=_metadata(entry),
+    )
+
+
+def _metadata(entry: ModelEntry) -> dict[str, Any]:
+    facts = {
+        "embedding_dimension": entry.dimension,
+        "context_length": entry.context_length,
+        "wildcard": entry.is_wildcard or None,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> None:
+    """Make ``table`` (the host's ModelsRoutingTable) find our models by every name they have."""
+    original = getattr(table, "get_object_by_identifier", None)
+    if original is None or list(inspect.signature(original).parameters) != ["type", "identifier"]:
+        logger.warning(
+            "This llama-stack looks models up in a way that is not known here: bare model names and wildcards "
+            "of the LiteLLM config will not work, only '%s/<model_name>'.",
+            provider_id,
+        )
+        return
+    prefix = f"{provider_id}/"
+
+    async def get_object_by_identifier(type: str, identifier: str) -> Any:
+        found = await original(type, identifier)
+        if found is not None or type != "model":
+            return found
+        entry = catalog().resolve(identifier.removeprefix(prefix))
+        if entry is None:
+            return None
+        if await table.dist_registry.get("model", prefix + entry.name):
+            # A listed model: by its own id, so that the host's access rules decide.
+            return await original("model", prefix + entry.name)
+        return _unlisted(table, entry, provider_id)
+
+    table.get_object_by_identifier = get_object_by_identifier
+
+
+def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> ModelWithOwner | None:
+    """A model that the host has no row for, under the host's access rules."""
+    listed = host_model(entry, provider_id)
+    if listed is None:
+        return None
+    model = ModelWithOwner(
+        identifier=f"{provider_id}/{entry.name}",
+        provider_resource_id=entry.name,
+        provider_id=provider_id,
+        model_type=listed.model_type,
+        metadata=listed.metadata,
+        source=RegistryEntrySource.listed_from_provider,
+    )
+    return model if is_action_allowed(table.policy, "read", model, get_authenticated_user()) else None

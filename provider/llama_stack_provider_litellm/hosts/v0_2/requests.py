@@ -1,0 +1,115 @@
+"""The host's parameters as OpenAI request bodies.
+
+Field by field, at every depth at which LiteLLM looks for orders: what a caller adds to a tool, a message
+or an option never reaches the Router, so nothing in a request can redirect a configured key. The one
+free form is a JSON schema, which LiteLLM hands on as data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from ...engines.base import Request
+from ...errors import InvalidRequest
+
+_FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
+
+
+def chat(*, model: str, messages: list[Any], **options: Any) -> Request:
+    """A chat completion request from the parameters of ``openai_chat_completion``."""
+    request = _given(options)
+    request["model"] = model
+    request["messages"] = [_plain(message) for message in messages]
+    for field, reduce in _REDUCED.items():
+        if field in request:
+            request[field] = reduce(request[field])
+    return request
+
+
+def completion(*, model: str, prompt: Any, guided_choice: list[str] | None, **options: Any) -> Request:
+    """A text completion request from the parameters of ``openai_completion``."""
+    request = _given(options)
+    if guided_choice:
+        # vLLM's extension travels where LiteLLM puts a vendor's own parameters.
+        request["guided_choice"] = guided_choice
+    if "stream_options" in request:
+        request["stream_options"] = _stream_options(request["stream_options"])
+    return {**request, "model": model, "prompt": prompt}
+
+
+def embedding(*, model: str, input: Any, **options: Any) -> Request:
+    """An embedding request from the parameters of ``openai_embeddings``."""
+    return {**_given(options), "model": model, "input": input}
+
+
+def rerank(*, model: str, query: Any, documents: list[Any], top_n: int | None) -> Request:
+    """A rerank request (the shape that Cohere, Jina and LiteLLM share)."""
+    request: Request = {"model": model, "query": _text(query), "documents": [_text(item) for item in documents]}
+    return {**request, "top_n": top_n} if top_n is not None else request
+
+
+def _given(options: dict[str, Any]) -> Request:
+    return {key: _plain(value) for key, value in options.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A host type as the JSON it came from. Host types drop fields that they do not know."""
+    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
+
+
+def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_tool(tool) for tool in tools]
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    if tool.get("type") != "function":
+        raise InvalidRequest(f"tools: only tools of type 'function' can be offered, not '{tool.get('type')}'.")
+    return {"type": "function", "function": _function(tool.get("function"))}
+
+
+def _function(function: Any) -> dict[str, Any]:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise InvalidRequest("tools: each function needs a `name`.")
+    return {field: function[field] for field in _FUNCTION_FIELDS if function.get(field) is not None}
+
+
+def _tool_choice(choice: Any) -> Any:
+    if isinstance(choice, str):
+        return choice
+    function = choice.get("function") if isinstance(choice, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise InvalidRequest('tool_choice: must be a word or {"type": "function", "function": {"name": …}}.')
+    return {"type": "function", "function": {"name": function["name"]}}
+
+
+def _function_call(choice: Any) -> Any:
+    if isinstance(choice, dict):
+        if not isinstance(choice.get("name"), str):
+            raise InvalidRequest("function_call: the object needs a `name`.")
+        return {"name": choice["name"]}
+    return choice
+
+
+def _stream_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {"include_usage": bool(options.get("include_usage"))}
+
+
+def _text(item: Any) -> str:
+    """The text of a rerank item; LiteLLM's rerank takes text only."""
+    if isinstance(item, str):
+        return item
+    text = getattr(item, "text", None)
+    if not isinstance(text, str):
+        raise InvalidRequest("rerank: only text can be ranked.")
+    return text
+
+
+_REDUCED = {
+    "tools": _tools,
+    "tool_choice": _tool_choice,
+    "functions": lambda functions: [_function(function) for function in functions],
+    "function_call": _function_call,
+    "stream_options": _stream_options,
+}

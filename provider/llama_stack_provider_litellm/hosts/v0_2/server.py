@@ -1,0 +1,72 @@
+"""What llama-stack 0.2's server has to learn: our errors' statuses, and a bad provider-data header.
+
+The 0.2 line is frozen; each change is guarded by a test against the release that is pinned.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from typing import Any
+
+from fastapi import HTTPException
+from llama_stack.core import request_headers
+from llama_stack.core.server import server
+
+from ...errors import RequestError
+
+_MARK = "__litellm_provider__"
+_HEADER = "x-llamastack-provider-data"
+
+
+def install() -> None:
+    """Teach the server, once per process."""
+    if getattr(server.translate_exception, _MARK, False):
+        return
+    _replace(server, "translate_exception", _translate)
+    _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
+    logging.getLogger(server.__name__).addFilter(_plain_request_errors)
+
+
+def _replace(module: Any, name: str, make: Any) -> None:
+    original = getattr(module, name)
+    wrapped = functools.wraps(original)(make(original))
+    setattr(wrapped, _MARK, True)
+    setattr(module, name, wrapped)
+
+
+def _translate(original: Any) -> Any:
+    """The host knows nothing that would become 429, 401 from a vendor, or a Retry-After header."""
+
+    def translate_exception(exc: Exception) -> Any:
+        if isinstance(exc, RequestError):
+            return HTTPException(status_code=exc.status_code, detail=exc.message, headers=exc.headers or None)
+        return original(exc)
+
+    return translate_exception
+
+
+def _parse_provider_data(original: Any) -> Any:
+    """The host logs a header that is no JSON and goes on without it: the call would run, and be paid
+    for, in nobody's name. Hand it on as it is instead; the adapter refuses what is no object."""
+
+    def parse_request_provider_data(headers: Any) -> Any:
+        data = original(headers)
+        sent = headers.get(_HEADER)
+        if data is None and sent:
+            try:
+                return json.loads(sent)
+            except ValueError:
+                return sent
+        return data
+
+    return parse_request_provider_data
+
+
+def _plain_request_errors(record: logging.LogRecord) -> bool:
+    """Log our errors by their message: rendering their traceback with rich takes the event loop seconds."""
+    exc = record.exc_info[1] if record.exc_info else None
+    if isinstance(exc, RequestError):
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {exc.status_code} {exc}", (), None
+    return True
