@@ -12,6 +12,8 @@ from .config import ProviderData
 from .errors import InvalidRequest
 
 _PREFIX = "litellm_"
+# The key under which a host hands on a provider-data header that holds no JSON object.
+UNREADABLE = "litellm_unreadable_header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,8 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = ()) -> 
     """
     if not data:
         return ANONYMOUS
-    if not isinstance(data, Mapping):
-        raise InvalidRequest(
-            f"The provider-data header must hold a JSON object, not a {type(data).__name__}. "
-            'Send for example {"litellm_user": "ann"}.'
-        )
+    if not isinstance(data, Mapping) or UNREADABLE in data:
+        raise InvalidRequest('The provider-data header must hold a JSON object, for example {"litellm_user": "ann"}.')
     ours = {key: value for key, value in data.items() if isinstance(key, str) and key.startswith(_PREFIX)}
     if not ours:
         return ANONYMOUS

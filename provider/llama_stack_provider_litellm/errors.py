@@ -25,6 +25,7 @@ that the tree can be used (and imported) where litellm is not installed.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -273,19 +274,33 @@ def _deployment(exc: BaseException) -> str | None:
     return f"{vendor}/{model}" if vendor and "/" not in model else model
 
 
-# "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "OpenAIException - slow down"
-_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Z]\w*(?:Error|Exception|Timeout)?: )+")
-# What the Router appends about fallbacks that were not configured helps nobody who only sees one request.
+# "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "slow down"
+_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Z]\w*(?:Error|Exception|Timeout)?: )+(?:\w+Exception - )?")
+# What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
-    r"(?:\s*No fallback model group found|\s*LiteLLM: model group|\s*Received Model Group).*", re.S
+    r"\s*(?:No fallback model group found|LiteLLM: model group|Received Model Group|Passed model=|"
+    r"model=\S+\. (?:context_window|content_policy)_fallback).*",
+    re.S,
 )
 
 
 def _text(exc: BaseException) -> str:
     text = getattr(exc, "message", None) or str(exc)
     text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", str(text))).strip()
-    text = text or type(exc).__name__
+    text = _inner_message(text) or text or type(exc).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _inner_message(text: str) -> str | None:
+    """The words in a vendor's error body (``{"error": {"message": …}}``), where LiteLLM quotes it whole."""
+    if not text.startswith("{"):
+        return None
+    try:
+        error = json.loads(text).get("error")
+    except (ValueError, AttributeError):
+        return None
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else None
 
 
 def retry_after_seconds(exc: BaseException) -> float | None:

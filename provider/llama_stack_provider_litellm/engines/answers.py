@@ -42,6 +42,8 @@ def completion(response: Any) -> Completion:
 async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Completion]:
     """LiteLLM's text chunks, with the usage on the last that has a choice."""
     async for data in _with_usage(chunks, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
+        for choice in data["choices"]:
+            choice.setdefault("text", "")
         yield Completion.construct(**data)
 
 

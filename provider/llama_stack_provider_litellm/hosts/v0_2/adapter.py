@@ -42,7 +42,7 @@ from ...catalog import Catalog
 from ...config import LiteLLMConfig
 from ...engines import Engine
 from ...errors import InvalidRequest, ModelNotFound
-from . import legacy_answers, legacy_requests, lookup, requests, server
+from . import legacy_answers, legacy_requests, lookup, openai_answers, requests, server
 
 logger = logging.getLogger(__name__)
 
@@ -172,8 +172,9 @@ class LiteLLMInferenceAdapter:
             top_p=top_p,
             user=user,
         )
-        serve = self._engine.chat_stream if stream else self._engine.chat
-        return await serve(request, self._caller())
+        if stream:
+            return openai_answers.storable(await self._engine.chat_stream(request, self._caller()))
+        return await self._engine.chat(request, self._caller())
 
     async def openai_completion(
         self,

@@ -6,14 +6,15 @@ The 0.2 line is frozen; each change is guarded by a test against the release tha
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from typing import Any
 
 from fastapi import HTTPException
+from llama_stack.apis.common.errors import ModelTypeError
 from llama_stack.core import request_headers
 from llama_stack.core.server import server
 
+from ...caller import UNREADABLE
 from ...errors import RequestError
 
 _MARK = "__litellm_provider__"
@@ -37,11 +38,14 @@ def _replace(module: Any, name: str, make: Any) -> None:
 
 
 def _translate(original: Any) -> Any:
-    """The host knows nothing that would become 429, 401 from a vendor, or a Retry-After header."""
+    """The host knows nothing that would become 429, 401 from a vendor, or a Retry-After header; and it
+    answers 500 to an embedding model in a chat."""
 
     def translate_exception(exc: Exception) -> Any:
         if isinstance(exc, RequestError):
             return HTTPException(status_code=exc.status_code, detail=exc.message, headers=exc.headers or None)
+        if isinstance(exc, ModelTypeError):
+            return HTTPException(status_code=400, detail=str(exc))
         return original(exc)
 
     return translate_exception
@@ -49,17 +53,12 @@ def _translate(original: Any) -> Any:
 
 def _parse_provider_data(original: Any) -> Any:
     """The host logs a header that is no JSON and goes on without it: the call would run, and be paid
-    for, in nobody's name. Hand it on as it is instead; the adapter refuses what is no object."""
+    for, in nobody's name. Mark it instead; the adapter refuses it."""
 
     def parse_request_provider_data(headers: Any) -> Any:
         data = original(headers)
-        sent = headers.get(_HEADER)
-        if data is None and sent:
-            try:
-                return json.loads(sent)
-            except ValueError:
-                return sent
-        return data
+        unreadable = not isinstance(data, dict) and headers.get(_HEADER)
+        return {UNREADABLE: True} if unreadable else data
 
     return parse_request_provider_data
 

@@ -1,0 +1,34 @@
+"""OpenAI answers in the form that the host can store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from llama_stack.apis.inference import OpenAITokenLogProb, OpenAITopLogProb
+from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
+from openai.types.chat.chat_completion_token_logprob import TopLogprob
+
+
+class _TopLogProb(TopLogprob, OpenAITopLogProb):  # type: ignore[misc]
+    """At home in an openai chunk and in the host's own types."""
+
+
+class _TokenLogProb(ChatCompletionTokenLogprob, OpenAITokenLogProb):  # type: ignore[misc]
+    """The same for the token that stands above it."""
+
+
+async def storable(chunks: AsyncIterator[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
+    """The chunks, with log probabilities that the host's inference store takes.
+
+    When a stream ends the host puts them into its own types, which refuse openai's.
+    """
+    async for chunk in chunks:
+        for choice in chunk.choices:
+            if choice.logprobs is not None and choice.logprobs.content:
+                choice.logprobs.content = [_storable(token) for token in choice.logprobs.content]
+        yield chunk
+
+
+def _storable(token: ChatCompletionTokenLogprob) -> _TokenLogProb:
+    top = [_TopLogProb.model_construct(**dict(seen)) for seen in token.top_logprobs or []]
+    return _TokenLogProb.model_construct(**{**dict(token), "top_logprobs": top})

@@ -1,0 +1,79 @@
+"""One upstream and one stack for the whole run: every test plants words of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack import Stack, running_stack
+from tests.upstream.process import Upstream, start_upstream
+
+# Keys that must never show up anywhere but at the upstream.
+OPENAI_KEY = f"sk-openai-{secrets.token_hex(8)}"
+ANTHROPIC_KEY = f"sk-anthropic-{secrets.token_hex(8)}"
+
+
+def litellm_config(upstream: Upstream) -> str:
+    """A LiteLLM config.yaml with every kind of model, on both of the upstream's wire formats."""
+    openai = f"api_key: {OPENAI_KEY}, api_base: '{upstream.url}/v1'"
+    anthropic = f"api_key: {ANTHROPIC_KEY}, api_base: '{upstream.url}'"
+    return f"""
+model_list:
+- {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {openai}}}}}
+- {{model_name: claude, litellm_params: {{model: anthropic/claude-sonnet-4-5, {anthropic}}}}}
+- {{model_name: guard, litellm_params: {{model: openai/guard-1, {openai}}}}}
+- {{model_name: judge, litellm_params: {{model: openai/judge-1, {openai}}}}}
+- model_name: embedding
+  litellm_params: {{model: openai/embed-1, {openai}}}
+  model_info: {{mode: embedding, output_vector_size: 64}}
+- model_name: unmeasured
+  litellm_params: {{model: openai/embed-2, {openai}}}
+  model_info: {{mode: embedding}}
+- model_name: reranker
+  litellm_params: {{model: hosted_vllm/rerank-1, {openai}}}
+  model_info: {{mode: rerank}}
+- {{model_name: refused, litellm_params: {{model: openai/echo-1, api_key: k, api_base: 'http://127.0.0.1:9/v1'}}}}
+- model_name: impatient
+  litellm_params: {{model: openai/echo-1, {openai}, timeout: 1}}
+- {{model_name: wild/*, litellm_params: {{model: openai/*, {openai}}}}}
+router_settings:
+  num_retries: 0
+  disable_cooldowns: true
+"""
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with start_upstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_stack(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder, litellm_config(upstream), SAFETY_MODEL="litellm/guard") as server:
+        yield server
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    yield shared_stack
+    shared_stack.close_clients()
+
+
+@pytest.fixture
+def word() -> str:
+    """A word that no other test, and no canned answer, can know."""
+    return f"w{secrets.token_hex(5)}"
+
+
+CHAT_MODELS = ("litellm/gpt", "litellm/claude")
+
+
+@pytest.fixture(params=CHAT_MODELS, ids=("openai-wire", "anthropic-wire"))
+def model(request: pytest.FixtureRequest) -> str:
+    """A chat model, once on each wire format."""
+    name: str = request.param
+    return name

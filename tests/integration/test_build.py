@@ -1,0 +1,130 @@
+"""`llama stack build` with our build file, both ways of naming the environment, and a request to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import litellm_config
+from tests.stack import ROOT, RUN_CONFIG, Stack
+from tests.upstream.process import Upstream
+
+BIN = Path(sys.executable).parent
+Shell = Callable[[str], str]
+# What the shell that runs the tests may have set for other work. The worst is UV_PYTHON: `uv pip install`
+# would write into that interpreter and not into the environment.
+STEERING = {"PYENV_VERSION", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"} | {
+    "UV_PYTHON",
+    "UV_SYSTEM_PYTHON",
+    "UV_CONSTRAINT",
+    "UV_FIND_LINKS",
+}
+
+# Both as the README has them, from a folder that holds `distribution/` and, made by `make wheel`, `dist/`.
+INTO_ACTIVE = """
+uv venv fresh
+source fresh/bin/activate
+export UV_CONSTRAINT=distribution/constraints.txt UV_FIND_LINKS=dist
+uv pip install llama-stack
+llama stack build --config distribution/build.yaml --image-type venv
+"""
+BY_NAME = """
+export UV_CONSTRAINT=distribution/constraints.txt UV_FIND_LINKS=dist
+llama stack build --config distribution/build.yaml --image-type venv --image-name llama-stack-litellm
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`dist/`, with the wheel in it."""
+    folder = tmp_path_factory.mktemp("wheel") / "dist"
+    build = ["uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*build, "--out-dir", folder, ROOT], env=_environment(folder.parent), check=True)
+    return folder
+
+
+@pytest.fixture
+def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
+    """Runs a script in a folder that looks like the repository, and returns all that it wrote."""
+    for name in (".python-version", "distribution"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "dist").symlink_to(wheel_folder)
+
+    def run(script: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env=_environment(tmp_path),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run
+
+
+def test_build_into_the_active_environment(
+    shell: Shell, tmp_path: Path, upstream: Upstream, word: str
+) -> None:
+    _check_build(shell(INTO_ACTIVE), tmp_path / "fresh")
+    config = tmp_path / "config.yaml"
+    config.write_text(litellm_config(upstream))
+    answer = _ask(tmp_path, tmp_path / "fresh", "litellm/gpt", f"repeat {word}", LITELLM_CONFIG=str(config))
+    assert word in answer
+
+
+def test_build_by_name(shell: Shell, tmp_path: Path, word: str) -> None:
+    _check_build(shell(BY_NAME), tmp_path / "llama-stack-litellm")
+    # Without a LiteLLM config the stack has the demo models.
+    assert word in _ask(
+        tmp_path, tmp_path / "llama-stack-litellm", "litellm/demo-chat", f"Please repeat: {word}"
+    )
+
+
+def _check_build(output: str, environment: Path) -> None:
+    # The build reports a spec that it cannot import, and carries on without its packages.
+    assert "Error getting provider spec" not in output
+    script = (
+        "import sys, importlib.metadata as m;"
+        "print(*sys.version_info[:2], *(f'{d.name}=={d.version}' for d in m.distributions()))"
+    )
+    found = subprocess.check_output([environment / "bin" / "python", "-c", script], text=True).split()
+    assert found[:2] == ["3", "12"]
+    assert {"llama_stack==0.2.24", "litellm==1.106.2", "llama-stack-provider-litellm==0.1.0"} <= set(found)
+    assert not [name for name in found if name.startswith(("torch==", "nvidia-"))]
+    # Installed from the wheel: nothing of it points back here.
+    assert str(ROOT) not in subprocess.check_output(
+        [environment / "bin" / "python", "-c", "import sys; print(sys.path)"], text=True
+    )
+
+
+def _ask(folder: Path, environment: Path, model: str, text: str, **env: str) -> str:
+    command = [str(environment / "bin" / "llama"), "stack", "run", str(RUN_CONFIG)]
+    stack = Stack(folder, env, command)
+    try:
+        stack.start()
+        answer = stack.openai().chat.completions.create(
+            model=model, messages=[{"role": "user", "content": text}]
+        )
+    finally:
+        stack.stop()
+    return answer.choices[0].message.content or ""
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """A fresh user's, but for uv's settings and cache: nothing that is there already is fetched again."""
+    kept = {key: value for key, value in os.environ.items() if key not in STEERING}
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    cache = subprocess.check_output(
+        ["uv", "cache", "dir"], env={**os.environ, "PATH": path}, text=True
+    ).strip()
+    settings = os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config"))
+    return {**kept, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache, "XDG_CONFIG_HOME": settings}

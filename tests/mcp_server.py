@@ -1,0 +1,63 @@
+"""An MCP server over streamable HTTP, as a process of its own: one tool fetches, one saves."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from mcp.server.fastmcp import FastMCP
+
+from tests.stack import ROOT, free_port
+
+NOTES: dict[str, str] = {}
+
+
+def build(port: int) -> FastMCP:
+    """The server, not yet running."""
+    server = FastMCP("notes", host="127.0.0.1", port=port, log_level="ERROR")
+
+    @server.tool()
+    def fetch_note(title: str) -> str:
+        """Fetch the text of a note by its title."""
+        return NOTES.get(title, f"there is no note called {title}")
+
+    @server.tool()
+    def save_note(title: str, text: str) -> str:
+        """Save a text as a note under a title."""
+        NOTES[title] = text
+        return f"saved {title}"
+
+    return server
+
+
+@contextmanager
+def running_mcp_server() -> Iterator[str]:
+    """The address of a started server, to be given to the stack."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.mcp_server", "--port", str(port)], cwd=ROOT)
+    url = f"http://127.0.0.1:{port}/mcp"
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(url, timeout=2)
+                break
+            except httpx.HTTPError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    build(parser.parse_args().port).run(transport="streamable-http")

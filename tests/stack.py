@@ -1,0 +1,135 @@
+"""A Llama Stack server as a process of its own, as users run it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from llama_stack_client import LlamaStackClient
+from openai import OpenAI
+
+ROOT = Path(__file__).parent.parent
+RUN_CONFIG = ROOT / "run_configs" / "run.yaml"
+_BOOT_SECONDS = 90
+
+
+class Stack:
+    """A running server: its address, its clients, its log."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str], command: list[str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_file = folder / "stack.log"
+        self._command = command or [str(Path(sys.executable).with_name("llama")), "stack", "run", str(RUN_CONFIG)]
+        self._env = {**clean_environment(folder), **env}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._clients: list[LlamaStackClient | OpenAI] = []
+
+    @property
+    def log(self) -> str:
+        """Everything that the server has written so far."""
+        return self.log_file.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def client(self, **options: object) -> LlamaStackClient:
+        """Llama Stack's own client, which does not repeat a failed request."""
+        client = LlamaStackClient(base_url=self.url, max_retries=0, **options)  # type: ignore[arg-type]
+        self._clients.append(client)
+        return client
+
+    def openai(self, **options: object) -> OpenAI:
+        """The OpenAI client at the stack's OpenAI-compatible address."""
+        client = OpenAI(base_url=f"{self.url}/v1/openai/v1", api_key="unused", max_retries=0, **options)  # type: ignore[arg-type]
+        self._clients.append(client)
+        return client
+
+    def close_clients(self) -> None:
+        """Close the connections of every client that was handed out."""
+        while self._clients:
+            self._clients.pop().close()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; a server that dies fails with its log."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, "--port", str(self.port)], env=self._env, stdout=log, stderr=log, cwd=self.folder
+            )
+        deadline = time.monotonic() + _BOOT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the stack ended with {self._process.returncode}:\n{self.log[-4000:]}")
+            try:
+                httpx.get(f"{self.url}/v1/health", timeout=2).raise_for_status()
+                return
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"the stack did not answer within {_BOOT_SECONDS} s:\n{self.log[-4000:]}")
+
+    def stop(self) -> int:
+        """End the server as Ctrl-C does; its exit status."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def restart(self) -> None:
+        """Stop the server and start it again with the same storage."""
+        self.stop()
+        self.start()
+
+
+@contextmanager
+def running_stack(folder: Path, litellm_config: str | None = None, **env: str) -> Iterator[Stack]:
+    """A started stack on the shipped run config and on the given LiteLLM config (YAML text)."""
+    if litellm_config is not None:
+        config = folder / "config.yaml"
+        config.write_text(litellm_config)
+        env["LITELLM_CONFIG"] = str(config)
+    stack = Stack(folder, env)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close_clients()
+        stack.stop()
+
+
+def clean_environment(folder: Path) -> dict[str, str]:
+    """This process's environment without what would steer the server, and with its storage in ``folder``."""
+    steering = ("LITELLM_", "LLAMA_STACK_", "OPENAI_", "ANTHROPIC_", "SAFETY_MODEL", "TELEMETRY_", "OTEL_", "PYTHONPATH")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
+    return {
+        **kept,
+        "SQLITE_STORE_DIR": str(folder / "store"),
+        "FILES_STORAGE_DIR": str(folder / "files"),
+        "HOME": str(folder),
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
