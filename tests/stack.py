@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from llama_stack_client import LlamaStackClient
@@ -45,13 +46,14 @@ class Stack:
         assert self._process is not None
         return self._process.pid
 
-    def client(self, **options: object) -> LlamaStackClient:
-        """Llama Stack's own client, which does not repeat a failed request."""
+    def client(self, **options: object) -> Any:
+        """Llama Stack's own client, which does not repeat a failed request. Untyped: what a test needs to
+        know of an answer's type it asserts."""
         client = LlamaStackClient(base_url=self.url, max_retries=0, **options)  # type: ignore[arg-type]
         self._clients.append(client)
         return client
 
-    def openai(self, **options: object) -> OpenAI:
+    def openai(self, **options: object) -> Any:
         """The OpenAI client at the stack's OpenAI-compatible address."""
         client = OpenAI(base_url=f"{self.url}/v1/openai/v1", api_key="unused", max_retries=0, **options)  # type: ignore[arg-type]
         self._clients.append(client)
@@ -116,7 +118,16 @@ def running_stack(folder: Path, litellm_config: str | None = None, **env: str) -
 
 def clean_environment(folder: Path) -> dict[str, str]:
     """This process's environment without what would steer the server, and with its storage in ``folder``."""
-    steering = ("LITELLM_", "LLAMA_STACK_", "OPENAI_", "ANTHROPIC_", "SAFETY_MODEL", "TELEMETRY_", "OTEL_", "PYTHONPATH")
+    steering = (
+        "LITELLM_",
+        "LLAMA_STACK_",
+        "OPENAI_",
+        "ANTHROPIC_",
+        "SAFETY_MODEL",
+        "TELEMETRY_",
+        "OTEL_",
+        "PYTHONPATH",
+    )
     kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
     return {
         **kept,

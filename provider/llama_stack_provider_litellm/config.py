@@ -58,7 +58,9 @@ class CacheControls(BaseModel):
     no_cache: bool | None = Field(default=None, alias="no-cache", description="Ask the upstream, whatever is cached.")
     no_store: bool | None = Field(default=None, alias="no-store", description="Do not keep the answer.")
     ttl: float | None = Field(default=None, ge=0, description="Keep the answer for so many seconds.")
-    s_maxage: float | None = Field(default=None, ge=0, alias="s-maxage", description="Take no older answer, in seconds.")
+    s_maxage: float | None = Field(
+        default=None, ge=0, alias="s-maxage", description="Take no older answer, in seconds."
+    )
     use_cache: bool | None = Field(default=None, alias="use-cache", description="For a cache that is off by default.")
 
 

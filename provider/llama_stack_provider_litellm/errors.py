@@ -230,9 +230,7 @@ _BY_STATUS: dict[int, type[RequestError]] = {
 }
 
 
-def from_litellm(
-    exc: BaseException, *, model: str, redact: Callable[[str], str] = lambda text: text
-) -> RequestError:
+def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str] = lambda text: text) -> RequestError:
     """The error of our tree that tells what ``exc``, raised by LiteLLM for ``model``, means.
 
     ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.

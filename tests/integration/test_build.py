@@ -71,9 +71,7 @@ def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
     return run
 
 
-def test_build_into_the_active_environment(
-    shell: Shell, tmp_path: Path, upstream: Upstream, word: str
-) -> None:
+def test_build_into_the_active_environment(shell: Shell, tmp_path: Path, upstream: Upstream, word: str) -> None:
     _check_build(shell(INTO_ACTIVE), tmp_path / "fresh")
     config = tmp_path / "config.yaml"
     config.write_text(litellm_config(upstream))
@@ -84,9 +82,7 @@ def test_build_into_the_active_environment(
 def test_build_by_name(shell: Shell, tmp_path: Path, word: str) -> None:
     _check_build(shell(BY_NAME), tmp_path / "llama-stack-litellm")
     # Without a LiteLLM config the stack has the demo models.
-    assert word in _ask(
-        tmp_path, tmp_path / "llama-stack-litellm", "litellm/demo-chat", f"Please repeat: {word}"
-    )
+    assert word in _ask(tmp_path, tmp_path / "llama-stack-litellm", "litellm/demo-chat", f"Please repeat: {word}")
 
 
 def _check_build(output: str, environment: Path) -> None:
@@ -111,9 +107,7 @@ def _ask(folder: Path, environment: Path, model: str, text: str, **env: str) -> 
     stack = Stack(folder, env, command)
     try:
         stack.start()
-        answer = stack.openai().chat.completions.create(
-            model=model, messages=[{"role": "user", "content": text}]
-        )
+        answer = stack.openai().chat.completions.create(model=model, messages=[{"role": "user", "content": text}])
     finally:
         stack.stop()
     return answer.choices[0].message.content or ""
@@ -123,8 +117,6 @@ def _environment(home: Path) -> dict[str, str]:
     """A fresh user's, but for uv's settings and cache: nothing that is there already is fetched again."""
     kept = {key: value for key, value in os.environ.items() if key not in STEERING}
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    cache = subprocess.check_output(
-        ["uv", "cache", "dir"], env={**os.environ, "PATH": path}, text=True
-    ).strip()
+    cache = subprocess.check_output(["uv", "cache", "dir"], env={**os.environ, "PATH": path}, text=True).strip()
     settings = os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config"))
     return {**kept, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache, "XDG_CONFIG_HOME": settings}

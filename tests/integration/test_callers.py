@@ -38,13 +38,15 @@ def test_64_callers_are_never_mixed(stack: Stack, upstream: Upstream, word: str)
     arrived = [call["body"] for call in upstream.calls() if word in json.dumps(call["body"])]
     assert len(arrived) == 64
     for body in arrived:
-        number = body["messages"][-1]["content"]
-        number = (number if isinstance(number, str) else number[0]["text"]).removeprefix(f"{word}-text")
+        content = body["messages"][-1]["content"]
+        sent_as = (content if isinstance(content, str) else content[0]["text"]).removeprefix(f"{word}-text")
         # OpenAI's format has the caller in `user`, Anthropic's in `metadata.user_id`.
-        assert (body.get("user") or body["metadata"]["user_id"]) == f"{word}-user{number}"
+        assert (body.get("user") or body["metadata"]["user_id"]) == f"{word}-user{sent_as}"
 
 
-def test_a_client_that_leaves_a_stream_cancels_the_call(stack: Stack, upstream: Upstream, model: str, word: str) -> None:
+def test_a_client_that_leaves_a_stream_cancels_the_call(
+    stack: Stack, upstream: Upstream, model: str, word: str
+) -> None:
     body = {"model": model, "messages": [{"role": "user", "content": f"[[slow 200]] {word}"}], "stream": True}
     with httpx.stream("POST", f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=30) as answer:
         lines = answer.iter_lines()
@@ -69,7 +71,11 @@ def test_nothing_in_a_request_redirects_a_key(stack: Stack, upstream: Upstream, 
         "tools": [{"type": "function", "function": {**function, **trap}, **trap}],
         "tool_choice": {"type": "function", "function": {"name": "f", **trap}, **trap},
         "stream_options": {"include_usage": True, **trap},
-        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}, **trap}, **trap},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "x", "schema": {"type": "object"}, **trap},
+            **trap,
+        },
         "metadata": trap,
         "litellm_params": trap,
         "extra_body": trap,

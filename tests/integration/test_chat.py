@@ -74,7 +74,9 @@ def test_legacy_tool_call_without_arguments(stack: Stack, model: str) -> None:
             model_id=model, messages=ask("[[call now {}]]"), tools=tools, stream=stream
         )
         if stream:
-            (call,) = [c.event.delta.tool_call for c in answer if getattr(c.event.delta, "parse_status", "") == "succeeded"]
+            (call,) = [
+                c.event.delta.tool_call for c in answer if getattr(c.event.delta, "parse_status", "") == "succeeded"
+            ]
         else:
             (call,) = answer.completion_message.tool_calls
         assert (call.tool_name, call.arguments) == ("now", {})
@@ -84,7 +86,11 @@ def test_legacy_sampling_parameters_arrive(stack: Stack, upstream: Upstream, wor
     stack.client().inference.chat_completion(
         model_id="litellm/gpt",
         messages=[{"role": "system", "content": "be brief"}, *ask(word)],
-        sampling_params={"strategy": {"type": "top_p", "temperature": 0.3, "top_p": 0.8}, "max_tokens": 50, "stop": ["X"]},
+        sampling_params={
+            "strategy": {"type": "top_p", "temperature": 0.3, "top_p": 0.8},
+            "max_tokens": 50,
+            "stop": ["X"],
+        },
     )
     body = sent(upstream, word)
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["stop"]) == (0.3, 0.8, 50, ["X"])
@@ -93,7 +99,9 @@ def test_legacy_sampling_parameters_arrive(stack: Stack, upstream: Upstream, wor
 
 def test_legacy_out_of_tokens(stack: Stack, model: str) -> None:
     answer = stack.client().inference.chat_completion(
-        model_id=model, messages=ask("one two three four five"), sampling_params={"strategy": {"type": "greedy"}, "max_tokens": 2}
+        model_id=model,
+        messages=ask("one two three four five"),
+        sampling_params={"strategy": {"type": "greedy"}, "max_tokens": 2},
     )
     assert answer.completion_message.stop_reason == "out_of_tokens"
 
@@ -116,7 +124,8 @@ def test_legacy_image_and_logprobs(stack: Stack, model: str, word: str) -> None:
     assert hashlib.sha256(png).hexdigest()[:12] in str(answer.completion_message.content)
     if model == "litellm/gpt":
         answer = stack.client().inference.chat_completion(model_id=model, messages=ask(word), logprobs={"top_k": 2})
-        assert answer.logprobs and any(f" {word}" in seen.logprobs_by_token for seen in answer.logprobs)
+        assert answer.logprobs
+        assert any(f" {word}" in seen.logprobs_by_token for seen in answer.logprobs)
 
 
 def test_legacy_completion(stack: Stack, model: str, word: str) -> None:
@@ -132,7 +141,8 @@ def test_openai_chat(stack: Stack, model: str, word: str) -> None:
     answer = stack.openai().chat.completions.create(model=model, messages=ask(f"hello {word}"))
     assert (answer.choices[0].message.content or "").endswith(f"hello {word}")
     assert answer.choices[0].finish_reason == "stop"
-    assert answer.usage and answer.usage.total_tokens == 5
+    assert answer.usage
+    assert answer.usage.total_tokens == 5
 
 
 def test_openai_chat_streamed_usage_rides_on_the_last_chunk(stack: Stack, model: str, word: str) -> None:
@@ -140,7 +150,8 @@ def test_openai_chat_streamed_usage_rides_on_the_last_chunk(stack: Stack, model:
     assert all(chunk.choices for chunk in chunks), "a chunk without choices that nobody asked for"
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks).endswith(f"hello {word}")
     assert chunks[-1].choices[0].finish_reason == "stop"
-    assert chunks[-1].usage and chunks[-1].usage.total_tokens == 5
+    assert chunks[-1].usage
+    assert chunks[-1].usage.total_tokens == 5
 
 
 def test_openai_chat_streamed_usage_stands_apart_when_asked_for(stack: Stack, model: str, word: str) -> None:
@@ -150,7 +161,8 @@ def test_openai_chat_streamed_usage_stands_apart_when_asked_for(stack: Stack, mo
         )
     )
     assert chunks[-1].choices == []
-    assert chunks[-1].usage and chunks[-1].usage.prompt_tokens == 1
+    assert chunks[-1].usage
+    assert chunks[-1].usage.prompt_tokens == 1
     assert all(chunk.usage is None for chunk in chunks[:-1])
 
 
@@ -175,7 +187,9 @@ def test_openai_streamed_tool_calls_come_in_pieces(stack: Stack, model: str, wor
     arguments: dict[int, str] = {}
     for chunk in chunks:
         for piece in chunk.choices[0].delta.tool_calls or []:
-            arguments[piece.index] = arguments.get(piece.index, "") + ((piece.function and piece.function.arguments) or "")
+            arguments[piece.index] = arguments.get(piece.index, "") + (
+                (piece.function and piece.function.arguments) or ""
+            )
     assert [json.loads(text)["city"] for text in arguments.values()] == [f"{word}1", f"{word}2"]
 
 
@@ -194,7 +208,12 @@ def test_openai_tool_choice_arrives(stack: Stack, upstream: Upstream, word: str)
 
 
 def test_openai_json_schema(stack: Stack, model: str, word: str) -> None:
-    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
     answer = stack.openai().chat.completions.create(
         model=model,
         messages=ask(word),
@@ -215,7 +234,9 @@ def test_openai_logprobs_streamed_and_not(stack: Stack, word: str) -> None:
     options: Any = {"model": "litellm/gpt", "messages": ask(word), "logprobs": True, "top_logprobs": 2}
     answer = stack.openai().chat.completions.create(**options)
     logprobs = answer.choices[0].logprobs
-    assert logprobs and logprobs.content and word in [token.token.strip() for token in logprobs.content]
+    assert logprobs
+    assert logprobs.content
+    assert word in [token.token.strip() for token in logprobs.content]
     tokens = [
         token
         for chunk in stack.openai().chat.completions.create(**options, stream=True)
@@ -231,7 +252,8 @@ def test_openai_completion(stack: Stack, model: str, word: str) -> None:
     assert client.completions.create(model=model, prompt=f"once {word}").choices[0].text.endswith(f"once {word}")
     chunks = list(client.completions.create(model=model, prompt=f"once {word}", stream=True))
     assert "".join(chunk.choices[0].text for chunk in chunks).endswith(f"once {word}")
-    assert chunks[-1].usage and chunks[-1].usage.prompt_tokens == 2
+    assert chunks[-1].usage
+    assert chunks[-1].usage.prompt_tokens == 2
 
 
 def test_embeddings_in_every_form(stack: Stack, word: str) -> None:
@@ -262,7 +284,10 @@ def test_bare_names_and_wildcards_work_without_the_hosts_scan(stack: Stack, word
     for name in ("gpt", "wild/something", "litellm/wild/something"):
         answer = client.chat.completions.create(model=name, messages=ask(word))
         assert word in (answer.choices[0].message.content or "")
-    assert "echo[something]" in client.chat.completions.create(model="wild/something", messages=ask(word)).choices[0].message.content  # type: ignore[operator]
+    assert (
+        "echo[something]"
+        in client.chat.completions.create(model="wild/something", messages=ask(word)).choices[0].message.content
+    )
     assert "not found in routing table" not in stack.log
 
 

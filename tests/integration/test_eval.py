@@ -65,7 +65,7 @@ def test_llm_as_judge(stack: Stack, word: str) -> None:
             {"input_query": "q", "expected_answer": word, "generated_answer": f"it is {word}"},
             {"input_query": "q", "expected_answer": word, "generated_answer": "no idea"},
         ],
-        scoring_functions={"llm-as-judge::base": judge},  # type: ignore[dict-item]
+        scoring_functions={"llm-as-judge::base": judge},
     )
     result = scored.results["llm-as-judge::base"]
     assert [row["score"] for row in result.score_rows] == ["1", "0"]

@@ -22,9 +22,7 @@ def mcp_url() -> Iterator[str]:
 def toolgroup(stack: Stack, mcp_url: str, word: str) -> Iterator[str]:
     group = f"mcp::notes-{word}"
     client = stack.client()
-    client.toolgroups.register(
-        toolgroup_id=group, provider_id="model-context-protocol", mcp_endpoint={"uri": mcp_url}
-    )
+    client.toolgroups.register(toolgroup_id=group, provider_id="model-context-protocol", mcp_endpoint={"uri": mcp_url})
     yield group
     client.toolgroups.unregister(group)
 
@@ -40,9 +38,12 @@ def fetched(stack: Stack, title: str) -> str:
 def test_an_agent_fetches_with_one_tool_and_saves_with_another(
     stack: Stack, model: str, toolgroup: str, word: str
 ) -> None:
-    assert {tool.identifier for tool in stack.client().tools.list(toolgroup_id=toolgroup)} == {"fetch_note", "save_note"}
+    assert {tool.identifier for tool in stack.client().tools.list(toolgroup_id=toolgroup)} == {
+        "fetch_note",
+        "save_note",
+    }
     save(stack, toolgroup, f"from-{word}", f"the text {word}")
-    agent = Agent(
+    agent: Any = Agent(
         stack.client(),
         model=model,
         instructions="x",
@@ -71,7 +72,7 @@ def test_an_agent_fetches_with_one_tool_and_saves_with_another(
 
 
 def test_a_shield_stops_the_turn_before_any_tool(stack: Stack, toolgroup: str, word: str) -> None:
-    agent = Agent(
+    agent: Any = Agent(
         stack.client(), model="litellm/gpt", instructions="x", tools=[toolgroup], input_shields=["llama-guard"]
     )
     session = agent.create_session(f"mcp-{word}")

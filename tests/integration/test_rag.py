@@ -44,7 +44,7 @@ def test_a_query_finds_the_words(stack: Stack, vector_db: str, word: str) -> Non
 
 def test_an_agent_decides_when_to_search(stack: Stack, model: str, vector_db: str, word: str) -> None:
     rag: Any = {"name": "builtin::rag/knowledge_search", "args": {"vector_db_ids": [vector_db]}}
-    agent = Agent(stack.client(), model=model, instructions="Use the search when you need it.", tools=[rag])
+    agent: Any = Agent(stack.client(), model=model, instructions="Use the search when you need it.", tools=[rag])
     session = agent.create_session(f"rag-{word}")
 
     def turn(text: str) -> Any:

@@ -85,9 +85,7 @@ def test_a_batch(stack: Stack, word: str) -> None:
     file = client.files.create(
         file=("batch.jsonl", io.BytesIO("\n".join(map(json.dumps, lines)).encode())), purpose="batch"
     )
-    batch = client.batches.create(
-        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
-    )
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
     deadline = time.monotonic() + 30
     while batch.status not in ("completed", "failed", "expired", "cancelled"):
         assert time.monotonic() < deadline, batch

@@ -11,7 +11,7 @@ from tests.stack import Stack
 def test_the_verdict_follows_the_content(stack: Stack, word: str, content: str, flagged: bool) -> None:
     client = stack.client()
     message = {"role": "user", "content": f"{content} {word}"}
-    shielded = client.safety.run_shield(shield_id="llama-guard", messages=[message], params={})  # type: ignore[list-item]
+    shielded = client.safety.run_shield(shield_id="llama-guard", messages=[message], params={})
     assert (shielded.violation is not None) is flagged
     moderated = client.moderations.create(input=f"{content} {word}", model="litellm/guard")
     assert moderated.results[0].flagged is flagged

@@ -81,7 +81,9 @@ def embeddings(response: Any, *, base64: bool) -> CreateEmbeddingResponse:
     data = _dump(response)
     rows = sorted(data["data"], key=lambda row: row["index"])
     encode = _to_base64 if base64 else _to_floats
-    data["data"] = [{"object": "embedding", "index": row["index"], "embedding": encode(row["embedding"])} for row in rows]
+    data["data"] = [
+        {"object": "embedding", "index": row["index"], "embedding": encode(row["embedding"])} for row in rows
+    ]
     data["usage"] = {
         "prompt_tokens": data.get("usage", {}).get("prompt_tokens", 0),
         "total_tokens": data.get("usage", {}).get("total_tokens", 0),

@@ -74,7 +74,9 @@ class RouterEngine:
         return answers.completion_chunks(self._guarded(stream, request["model"]))
 
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
-        response = await self._call("aembedding", request, caller)
+        # The form of the answer is made here: not every vendor takes `encoding_format`.
+        asked = {key: value for key, value in request.items() if key != "encoding_format"}
+        response = await self._call("aembedding", asked, caller)
         return answers.embeddings(response, base64=request.get("encoding_format") == "base64")
 
     async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
@@ -89,12 +91,10 @@ class RouterEngine:
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
         router, self._router, self._loop = self._router, None, None
-        router.discard()  # type: ignore[no-untyped-call]
-        await close_litellm_async_clients()  # type: ignore[no-untyped-call]
+        router.discard()
+        await close_litellm_async_clients()
 
     def _load(self) -> catalogs.Catalog:
-        # Without it litellm fetches its price list from the network while it is imported.
-        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import_litellm()
         settings.apply(self._settings)
         return catalogs.build(self._settings.model_list, known_model)
@@ -105,7 +105,7 @@ class RouterEngine:
             from litellm import Router
 
             if self._router is not None:
-                self._router.discard()  # type: ignore[no-untyped-call]
+                self._router.discard()
             arguments = {
                 key: value
                 for key, value in self._settings.router_settings.items()
@@ -150,14 +150,21 @@ class RouterEngine:
 
 def import_litellm() -> None:
     """Import litellm, or say which extra brings it. Raises errors.ConfigError."""
+    # Without it litellm fetches its price list from the network while it is imported.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
-        import litellm  # noqa: F401
+        import litellm
     except ModuleNotFoundError as exc:
         if exc.name != "litellm":
             raise
         raise errors.ConfigError(
             "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
         ) from None
+    litellm.suppress_debug_info = True
+    if logging.getLogger().handlers:
+        # The process has logging of its own: litellm's handlers would write every line a second time.
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+            logging.getLogger(name).handlers.clear()
 
 
 def known_model(name: str) -> Mapping[str, Any]:
@@ -170,7 +177,7 @@ def known_model(name: str) -> Mapping[str, Any]:
         return found
     try:
         return dict(litellm.get_model_info(name))
-    except Exception:  # litellm raises a bare Exception for an unknown model  # noqa: BLE001
+    except Exception:  # litellm raises a bare Exception for an unknown model
         return {}
 
 
@@ -186,13 +193,16 @@ def _identity(request: Request, caller: Caller) -> dict[str, Any]:
     about = {"agent": caller.agent, "project": caller.project, "org": caller.org}
     notes = {**caller.metadata, **{key: value for key, value in about.items() if value}}
     metadata: dict[str, Any] = {}
+    if caller.user:
+        metadata["user_api_key_end_user_id"] = caller.user
     if caller.tags:
         metadata["tags"] = list(caller.tags)
     if notes:
         metadata["requester_metadata"] = notes
         metadata["spend_logs_metadata"] = dict(notes)
     identity: dict[str, Any] = {}
-    if caller.user and "user" not in request:
+    # In a chat or completion LiteLLM drops `user` for a vendor that has no place for it; elsewhere it refuses.
+    if caller.user and "user" not in request and ("messages" in request or "prompt" in request):
         identity["user"] = caller.user
     if metadata:
         identity["metadata"] = metadata

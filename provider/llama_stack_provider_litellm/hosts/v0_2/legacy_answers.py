@@ -20,7 +20,7 @@ from llama_stack.apis.inference import (
 from llama_stack.apis.telemetry import MetricInResponse
 from llama_stack.models.llama.datatypes import StopReason, ToolCall
 from openai.types import Completion
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageFunctionToolCall
 from pydantic import ValidationError
 
 _STOP_REASONS = {
@@ -60,7 +60,11 @@ class _CompletionChunk(_Measured, CompletionResponseStreamChunk):
 def chat(answer: ChatCompletion) -> ChatCompletionResponse:
     """The first choice of a chat completion."""
     choice = answer.choices[0]
-    calls = [_tool_call(call.id, call.function.name, call.function.arguments) for call in choice.message.tool_calls or []]
+    calls = [
+        _tool_call(call.id, call.function.name, call.function.arguments)
+        for call in choice.message.tool_calls or []
+        if isinstance(call, ChatCompletionMessageFunctionToolCall)
+    ]
     return _ChatResponse(
         completion_message=CompletionMessage(
             content=choice.message.content or "",

@@ -73,9 +73,7 @@ def completion(
     return request
 
 
-def embedding(
-    *, model: str, contents: list[Any], dimensions: int | None, truncation: TextTruncation | None
-) -> Request:
+def embedding(*, model: str, contents: list[Any], dimensions: int | None, truncation: TextTruncation | None) -> Request:
     """An embedding request from the parameters of the legacy ``embeddings``."""
     if truncation not in (None, TextTruncation.none):
         raise InvalidRequest(

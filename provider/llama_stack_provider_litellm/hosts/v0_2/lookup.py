@@ -14,6 +14,7 @@ from typing import Any
 
 from llama_stack.apis.models import Model, ModelType
 from llama_stack.core.access_control.access_control import is_action_allowed
+from llama_stack.core.access_control.datatypes import Action
 from llama_stack.core.datatypes import ModelWithOwner, RegistryEntrySource
 from llama_stack.core.request_headers import get_authenticated_user
 
@@ -86,4 +87,6 @@ def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> ModelWithOwner
         metadata=listed.metadata,
         source=RegistryEntrySource.listed_from_provider,
     )
-    return model if is_action_allowed(table.policy, "read", model, get_authenticated_user()) else None
+    # The host's own call has the same types; its protocol for the resource says less than it takes.
+    allowed = is_action_allowed(table.policy, Action.READ, model, get_authenticated_user())  # type: ignore[arg-type]
+    return model if allowed else None

@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
 from openai.types.chat.chat_completion_token_logprob import TopLogprob
 
 
-class _TopLogProb(TopLogprob, OpenAITopLogProb):  # type: ignore[misc]
+class _TopLogProb(TopLogprob, OpenAITopLogProb):
     """At home in an openai chunk and in the host's own types."""
 
 

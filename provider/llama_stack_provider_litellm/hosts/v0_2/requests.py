@@ -7,6 +7,7 @@ free form is a JSON schema, which LiteLLM hands on as data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -106,7 +107,7 @@ def _text(item: Any) -> str:
     return text
 
 
-_REDUCED = {
+_REDUCED: dict[str, Callable[[Any], Any]] = {
     "tools": _tools,
     "tool_choice": _tool_choice,
     "functions": lambda functions: [_function(function) for function in functions],

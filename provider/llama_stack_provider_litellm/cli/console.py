@@ -1,0 +1,37 @@
+"""What the commands share: where they write, and how they fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import LiteLLMProviderError
+
+# A pipe has no width; there a table must not be folded to eighty columns.
+_WIDTH = None if sys.stdout.isatty() else 200
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """End the command with the error's own words and status 1, not with a traceback."""
+    try:
+        yield
+    except LiteLLMProviderError as exc:
+        err.print(f"[red]Error:[/red] {escape(str(exc))}")
+        raise click.exceptions.Exit(1) from None
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the commands' one style."""
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made

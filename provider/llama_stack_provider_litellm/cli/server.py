@@ -1,0 +1,127 @@
+"""A Llama Stack server as a child process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from ..errors import LiteLLMProviderError
+
+_BOOT_SECONDS = 120
+_STOP_SECONDS = 15
+_TAIL_LINES = 30
+
+
+class ServerError(LiteLLMProviderError):
+    """The server did not start."""
+
+
+class Server:
+    """Starts a server on entering, stops it on leaving, passes Ctrl-C and SIGTERM on to it.
+
+    With ``log_file`` the server's output goes there, without it to this process's own.
+    """
+
+    def __init__(self, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._log_file = log_file
+        self._environment = dict(environment)
+        # The module, not `llama stack run`: that makes a folder named None where it is started.
+        self._command = [sys.executable, "-m", "llama_stack.core.server.server", str(run_config), "--port", str(port)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+
+    def __enter__(self) -> Server:
+        _check_free(self._port)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._pass_on)
+        # A group of its own: the terminal's Ctrl-C reaches it once, through us.
+        options: dict[str, Any] = {"env": self._environment, "start_new_session": True}
+        if self._log_file is None:
+            self._process = subprocess.Popen(self._command, **options)
+        else:
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            with self._log_file.open("wb") as log:
+                self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **options)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._running()
+        if process.poll() is None and not self._stopping:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def wait_until_ready(self) -> None:
+        """Return when the server answers. Raises ServerError, with the end of its log, when it does not."""
+        deadline = time.monotonic() + _BOOT_SECONDS
+        while self._running().poll() is None and time.monotonic() < deadline and not self._stopping:
+            try:
+                self._get("/v1/health")
+                return
+            except (OSError, urllib.error.URLError):
+                time.sleep(0.1)
+        if self._stopping:
+            raise SystemExit(130)
+        raise ServerError(f"Llama Stack did not start.{self._log_tail()}")
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that the server lists."""
+        listed: list[dict[str, Any]] = self._get("/v1/models")["data"]
+        return listed
+
+    def wait(self) -> None:
+        """Return when the server has ended. Raises ServerError when nobody asked it to."""
+        status = self._running().wait()
+        if not self._stopping:
+            raise ServerError(f"Llama Stack ended by itself, with status {status}.{self._log_tail()}")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the server has not been started")
+        return self._process
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def _get(self, path: str) -> Any:
+        # Loopback never goes through the environment's HTTP proxy.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.url + path, timeout=5) as answer:
+            return json.load(answer)
+
+    def _log_tail(self) -> str:
+        if self._log_file is None:
+            return " Its messages are above."
+        lines = self._log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return f" The end of {self._log_file}:\n" + "\n".join(lines)
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise ServerError(
+                f"Port {port} cannot be used: {exc.strerror}. "
+                f"Stop what listens there, or choose another: --port {port + 1}."
+            ) from None

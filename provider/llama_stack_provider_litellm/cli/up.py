@@ -1,0 +1,121 @@
+"""``llama-stack-litellm up``: a stack on a LiteLLM config, in one command."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from pathlib import Path
+
+import click
+import yaml
+
+from .. import settings
+from .console import clear_errors, err, out, table
+from .discover import discover
+from .server import Server
+
+_STORE = "~/.llama/distributions/litellm"
+
+
+@click.command()
+@click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
+@click.option("--port", type=click.IntRange(1, 65535), envvar="LLAMA_STACK_PORT", default=8321, show_default=True)
+@click.option("--run-config", type=click.Path(exists=True, dir_okay=False), help="Another run.yaml for the stack.")
+@click.option("--verbose", is_flag=True, help="Show the server's log.")
+def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> None:
+    """Start a Llama Stack server on a LiteLLM config; Ctrl-C stops it.
+
+    Without a config one is made from the provider keys in the environment and a running Ollama;
+    without these the demo models are served.
+    """
+    store = Path(os.environ.get("SQLITE_STORE_DIR") or _STORE).expanduser()
+    with clear_errors():
+        config = settings.load(path or _found_config(store))
+        server = Server(
+            run_config=Path(run_config) if run_config else packaged_run_config(),
+            port=port,
+            log_file=None if verbose else store / "server.log",
+            environment=_environment(config, store),
+        )
+        with server:
+            with err.status("Starting Llama Stack…"):
+                server.wait_until_ready()
+            _announce(server, config)
+            server.wait()
+
+
+def packaged_run_config() -> Path:
+    """The run config that comes with the package: beside its modules in a wheel, in the checkout else."""
+    packaged = Path(str(importlib.resources.files("llama_stack_provider_litellm") / "run_configs" / "run.yaml"))
+    checkout = Path(__file__).parents[3] / "run_configs" / "run.yaml"
+    return packaged if packaged.exists() else checkout
+
+
+def _found_config(store: Path) -> Path | None:
+    """A config made from what the machine has, written down where the user can take it from."""
+    discovery = discover()
+    if not discovery.config:
+        out.print(
+            "No LiteLLM config, provider key or Ollama found: serving the [bold]demo models[/bold], scripted, no AI."
+        )
+        out.print(
+            "[dim]For real ones set a key such as OPENAI_API_KEY, or LITELLM_CONFIG to your LiteLLM config.yaml.[/dim]"
+        )
+        return None
+    target = store / "found-config.yaml"
+    store.mkdir(parents=True, exist_ok=True)
+    target.write_text(yaml.safe_dump(discovery.config, sort_keys=False), encoding="utf-8")
+    out.print(f"Found {', '.join(discovery.sources)}; the LiteLLM config made from it is {target}")
+    return target
+
+
+def _environment(config: settings.LiteLLMSettings, store: Path) -> dict[str, str]:
+    environment = {
+        # The host's own log costs each request as much as all its other work.
+        "LLAMA_STACK_LOGGING": "all=error",
+        **os.environ,
+        "LITELLM_CONFIG": str(config.path.absolute()),
+        "SQLITE_STORE_DIR": str(store),
+    }
+    environment.setdefault("FILES_STORAGE_DIR", str(store / "files"))
+    if not environment.get("SAFETY_MODEL"):
+        if guard := _guard_model(config):
+            environment["SAFETY_MODEL"] = f"litellm/{guard}"
+        else:
+            err.print(
+                "[yellow]No guard model in the config: there will be no shield. Add a model whose name holds "
+                "'guard', or set SAFETY_MODEL.[/yellow]"
+            )
+    return environment
+
+
+def _guard_model(config: settings.LiteLLMSettings) -> str | None:
+    for deployment in config.model_list:
+        name, model = str(deployment["model_name"]), str(deployment["litellm_params"]["model"])
+        if "guard" in f"{name} {model}".lower() and "*" not in name:
+            return name
+    return None
+
+
+def _announce(server: Server, config: settings.LiteLLMSettings) -> None:
+    models = server.models()
+    if not models:
+        err.print(
+            f"[yellow]The stack runs at {server.url}, but {config.path} gives it no model. "
+            "Add one and restart.[/yellow]"
+        )
+        return
+    shown = table("model", "type", "dimension")
+    for model in models:
+        metadata = model["metadata"]
+        shown.add_row(model["identifier"], model["model_type"], str(metadata.get("embedding_dimension", "")))
+    chat = next((model["identifier"] for model in models if model["model_type"] == "llm"), models[0]["identifier"])
+    out.print(f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  [dim](models from {config.path})[/dim]\n")
+    out.print(shown)
+    out.print(
+        "\n[dim]from llama_stack_client import LlamaStackClient[/dim]\n"
+        f'[dim]client = LlamaStackClient(base_url="{server.url}")[/dim]\n'
+        f'[dim]print(client.chat.completions.create(model="{chat}", '
+        'messages=\\[{"role": "user", "content": "Hello"}]).choices\\[0].message.content)[/dim]'
+    )
+    out.print("\nCtrl-C stops it.")
