@@ -88,9 +88,7 @@ def test_lock_has_a_hash_for_each_package() -> None:
 
 @pytest.mark.parametrize("text", [LOCK, CONSTRAINTS], ids=["lock", "constraints"])
 def test_no_address_and_no_path_of_a_machine(text: str) -> None:
-    assert not re.search(
-        r"--(?:index-url|extra-index-url|find-links|trusted-host)|https?://|file:|[\s@]/", text
-    )
+    assert not re.search(r"--(?:index-url|extra-index-url|find-links|trusted-host)|https?://|file:|[\s@]/", text)
 
 
 @pytest.mark.parametrize("text", [LOCK, CONSTRAINTS], ids=["lock", "constraints"])
@@ -147,9 +145,7 @@ def _run_config() -> dict[str, Any]:
 
 
 def _providers(apis: dict[str, list[dict[str, Any]]]) -> dict[str, set[tuple[str, str | None]]]:
-    return {
-        api: {(entry["provider_type"], entry.get("module")) for entry in found} for api, found in apis.items()
-    }
+    return {api: {(entry["provider_type"], entry.get("module")) for entry in found} for api, found in apis.items()}
 
 
 def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:

@@ -63,6 +63,12 @@ def upstream(server: Upstream) -> Upstream:
     return server
 
 
+@pytest.fixture(autouse=True)
+def httpx_under_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM's aiohttp transport leaves sessions of Anthropic streams open, which fails the suite."""
+    monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
+
+
 @pytest.fixture
 def client(upstream: Upstream) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="sk-test", max_retries=0) as made:
@@ -113,6 +119,8 @@ def run[T](work: Coroutine[Any, Any, T]) -> T:
         finally:
             await litellm.close_litellm_async_clients()
             litellm.in_memory_llm_clients_cache.flush_cache()
+            # A closed transport lets go of its socket in the loop's next round.
+            await asyncio.sleep(0)
 
     return asyncio.run(run_and_close())
 

@@ -8,6 +8,8 @@ import io
 import json
 from typing import Any
 
+import pytest
+from openai import BadRequestError
 from PIL import Image
 
 from tests.stack import Stack
@@ -292,14 +294,8 @@ def test_bare_names_and_wildcards_work_without_the_hosts_scan(stack: Stack, word
 
 
 def test_a_pattern_is_not_a_model(stack: Stack) -> None:
-    answer = stack.openai().with_options().chat.completions.with_raw_response
-    try:
-        answer.create(model="litellm/wild/*", messages=ask("hi"))
-    except Exception as exc:
-        assert getattr(exc, "status_code", None) == 400
-        assert "is a pattern, not a model" in str(exc)
-    else:
-        raise AssertionError("a pattern was served as a model")
+    with pytest.raises(BadRequestError, match="is a pattern, not a model"):
+        stack.openai().chat.completions.create(model="litellm/wild/*", messages=ask("hi"))
 
 
 def test_the_catalogue_is_listed(stack: Stack) -> None:
@@ -308,7 +304,7 @@ def test_the_catalogue_is_listed(stack: Stack) -> None:
     assert models["litellm/embedding"].metadata["embedding_dimension"] == 64
     assert models["litellm/claude"].metadata["context_length"] == 200_000
     assert "litellm/unmeasured" not in models
-    assert "output_vector_size: <N>" in stack.log.replace("\n", " ") or "output_vector_size" in stack.log
+    assert "output_vector_size: <N>" in " ".join(stack.log.split())
     assert [model.id for model in stack.openai().models.list()]
 
 

@@ -161,10 +161,13 @@ def import_litellm() -> None:
             "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
         ) from None
     litellm.suppress_debug_info = True
-    if logging.getLogger().handlers:
-        # The process has logging of its own: litellm's handlers would write every line a second time.
-        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        if logging.getLogger().handlers:
+            # The process has logging of its own: litellm's handlers would write every line a second time.
             logging.getLogger(name).handlers.clear()
+        if "LITELLM_LOG" not in os.environ:
+            # Two lines per request at litellm's own level.
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def known_model(name: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Any
 
 from fastapi import HTTPException
@@ -28,6 +29,9 @@ def install() -> None:
     _replace(server, "translate_exception", _translate)
     _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
     logging.getLogger(server.__name__).addFilter(_plain_request_errors)
+    if "=info" not in os.environ.get("LLAMA_STACK_LOGGING", "").lower():
+        # A line per request through rich costs a fifth of the request.
+        logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
 
 
 def _replace(module: Any, name: str, make: Any) -> None:
