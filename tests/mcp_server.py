@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -36,10 +37,9 @@ def build(port: int) -> FastMCP:
 
 
 @contextmanager
-def running_mcp_server() -> Iterator[str]:
-    """The address of a started server, to be given to the stack."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.mcp_server", "--port", str(port)], cwd=ROOT)
+def running(command: list[str], port: int, **env: str) -> Iterator[str]:
+    """The address of the MCP server that ``command`` starts on ``port``."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env})
     url = f"http://127.0.0.1:{port}/mcp"
     try:
         deadline = time.monotonic() + 30
@@ -55,6 +55,14 @@ def running_mcp_server() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@contextmanager
+def running_mcp_server() -> Iterator[str]:
+    """The address of this module's server, to be given to the stack."""
+    port = free_port()
+    with running([sys.executable, "-m", "tests.mcp_server", "--port", str(port)], port) as url:
+        yield url
 
 
 if __name__ == "__main__":

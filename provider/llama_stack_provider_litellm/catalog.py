@@ -88,6 +88,10 @@ class Catalog:
         return lru_cache(maxsize=1024)(self._match)
 
     def _match(self, name: str) -> ModelEntry | None:
+        # Some of LiteLLM's vendors (huggingface, oobabooga) take a URL for a model's name, and would send the
+        # configured key there.
+        if "://" in name or any(char.isspace() for char in name):
+            return None
         for wildcard, pattern in self._patterns:
             if match := pattern.fullmatch(name):
                 upstream = wildcard.deployments[0]

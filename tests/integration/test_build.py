@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import litellm_config
+from tests.readme import scripts, without
 from tests.stack import ROOT, RUN_CONFIG, Stack
 from tests.upstream.process import Upstream
 
@@ -25,18 +26,8 @@ STEERING = {"PYENV_VERSION", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"} | {
     "UV_FIND_LINKS",
 }
 
-# Both as the README has them, from a folder that holds `distribution/` and, made by `make wheel`, `dist/`.
-INTO_ACTIVE = """
-uv venv fresh
-source fresh/bin/activate
-export UV_CONSTRAINT=distribution/constraints.txt UV_FIND_LINKS=dist
-uv pip install llama-stack
-llama stack build --config distribution/build.yaml --image-type venv
-"""
-BY_NAME = """
-export UV_CONSTRAINT=distribution/constraints.txt UV_FIND_LINKS=dist
-llama stack build --config distribution/build.yaml --image-type venv --image-name llama-stack-litellm
-"""
+# The README's own words, less what the fixtures and the request below do.
+INTO_ACTIVE, BY_NAME = (without(script, "make wheel", "llama stack run") for script in scripts("llama stack build"))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +41,7 @@ def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
-    """Runs a script in a folder that looks like the repository, and returns all that it wrote."""
+    """Runs a script in a folder that looks like the repository after `make wheel`, and returns all that it wrote."""
     for name in (".python-version", "distribution"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "dist").symlink_to(wheel_folder)
@@ -72,10 +63,10 @@ def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
 
 
 def test_build_into_the_active_environment(shell: Shell, tmp_path: Path, upstream: Upstream, word: str) -> None:
-    _check_build(shell(INTO_ACTIVE), tmp_path / "fresh")
+    _check_build(shell(INTO_ACTIVE), tmp_path / "stack")
     config = tmp_path / "config.yaml"
     config.write_text(litellm_config(upstream))
-    answer = _ask(tmp_path, tmp_path / "fresh", "litellm/gpt", f"repeat {word}", LITELLM_CONFIG=str(config))
+    answer = _ask(tmp_path, tmp_path / "stack", "litellm/gpt", f"repeat {word}", LITELLM_CONFIG=str(config))
     assert word in answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from ..errors import LiteLLMProviderError
 _BOOT_SECONDS = 120
 _STOP_SECONDS = 15
 _TAIL_LINES = 30
+_OUR_WARNING = re.compile(r"WARNING\s.*? llama_stack_provider_litellm\S* \w+: (.*)")
 
 
 class ServerError(LiteLLMProviderError):
@@ -85,6 +87,14 @@ class Server:
         """The models that the server lists."""
         listed: list[dict[str, Any]] = self._get("/v1/models")["data"]
         return listed
+
+    def warnings(self) -> list[str]:
+        """What this package warned of while the server started, one line each."""
+        if self._log_file is None:
+            return []
+        # The host's log folds its lines; what continues a line is indented.
+        lines = re.sub(r"\s*\n\s{9}", " ", self._log_file.read_text(errors="replace")).splitlines()
+        return [match[1].strip() for line in lines if (match := _OUR_WARNING.match(line))]
 
     def wait(self) -> None:
         """Return when the server has ended. Raises ServerError when nobody asked it to."""

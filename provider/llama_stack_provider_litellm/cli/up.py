@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import yaml
+from rich.markup import escape
 
 from .. import settings
 from .console import clear_errors, err, out, table
@@ -40,6 +41,8 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
         with server:
             with err.status("Starting Llama Stack…"):
                 server.wait_until_ready()
+            for warning in server.warnings():
+                err.print(f"[yellow]{escape(warning)}[/yellow]")
             _announce(server, config)
             server.wait()
 
@@ -71,8 +74,6 @@ def _found_config(store: Path) -> Path | None:
 
 def _environment(config: settings.LiteLLMSettings, store: Path) -> dict[str, str]:
     environment = {
-        # The host's own log costs each request as much as all its other work.
-        "LLAMA_STACK_LOGGING": "all=error",
         **os.environ,
         "LITELLM_CONFIG": str(config.path.absolute()),
         "SQLITE_STORE_DIR": str(store),

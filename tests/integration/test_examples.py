@@ -1,0 +1,105 @@
+"""The README's examples, as written, on the server that `llama-stack-litellm up` starts without any config."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mcp_server import running
+from tests.stack import ROOT, Stack, clean_environment, free_port
+
+UP = [str(Path(sys.executable).with_name("llama-stack-litellm")), "up"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("demo")
+    # Nothing answers at this address, whatever runs on the machine.
+    stack = Stack(folder, {"OLLAMA_HOST": "127.0.0.1:9"}, UP)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        assert stack.stop() == 0, stack.log
+
+
+def run(demo: Stack, name: str, **env: str) -> str:
+    """What an example prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "examples" / name)],
+        env={**os.environ, "LLAMA_STACK_URL": demo.url, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_up_says_what_it_serves(demo: Stack) -> None:
+    first, *rest = demo.log.splitlines()
+    assert first.startswith("No LiteLLM config, provider key or Ollama found: serving the demo models")
+    shown = "\n".join(rest)
+    assert f"Llama Stack is up at {demo.url}" in shown
+    assert "litellm/demo-chat" in shown
+    # The three lines that it shows are Python that runs.
+    snippet = re.search(r"from llama_stack_client.*?content\)", shown, re.S)
+    assert snippet
+    done = subprocess.run([sys.executable, "-c", snippet[0]], capture_output=True, text=True, timeout=60)
+    assert "demo model, not an AI" in done.stdout, done.stderr
+
+
+def test_chat(demo: Stack) -> None:
+    legacy, openai = run(demo, "chat.py").splitlines()
+    assert legacy == openai
+    assert "Say hello to the zebra." in legacy
+
+
+def test_rag_agent(demo: Stack) -> None:
+    steps, answer = run(demo, "rag_agent.py").splitlines()
+    assert "tool_execution" in steps
+    assert "Marmalade" in answer
+
+
+def test_mcp_agent(demo: Stack) -> None:
+    port = free_port()
+    with running([sys.executable, str(ROOT / "examples" / "mcp_server.py")], port, PORT=str(port)) as url:
+        steps, answer = run(demo, "mcp_agent.py", MCP_URL=url).splitlines()
+    assert "tool_execution" in steps
+    assert "Apples, bread and a ball of string." in answer
+
+
+def test_shield(demo: Stack) -> None:
+    bread, bomb = run(demo, "shield.py").splitlines()
+    assert bread.endswith("-> fine")
+    assert not bomb.endswith("-> fine")
+
+
+def test_evaluate(demo: Stack) -> None:
+    assert run(demo, "evaluate.py").split() == ["rule:", "1.0", "judge:", "10"]
+
+
+def test_up_ends_with_words_when_the_port_is_taken(demo: Stack, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*UP, "--port", str(demo.port)], env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert f"Port {demo.port} cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_up_ends_with_words_when_the_config_is_wrong(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("model_list: [{model_name: gpt, litellm_params: {model: x, api_key: os.environ/NOT_SET}}]")
+    done = subprocess.run(
+        [*UP, "--config", str(config)], env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "NOT_SET is not set" in done.stderr
+    assert "Traceback" not in done.stderr

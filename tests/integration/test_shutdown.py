@@ -1,0 +1,29 @@
+"""A stack that ends leaves nothing open and says nothing of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+
+from tests.integration.conftest import litellm_config
+from tests.stack import running_stack
+from tests.upstream.process import Upstream
+
+LEAKS = ("Unclosed", "unclosed", "never retrieved", "was destroyed", "never awaited", "Traceback")
+
+
+def test_a_stop_is_clean(upstream: Upstream, tmp_path: Path, word: str) -> None:
+    with running_stack(tmp_path, litellm_config(upstream), PYTHONWARNINGS="default::ResourceWarning") as stack:
+        url = f"{stack.url}/v1/openai/v1/chat/completions"
+        for model in ("gpt", "claude"):
+            for stream in (False, True):
+                body = {"model": model, "messages": [{"role": "user", "content": word}], "stream": stream}
+                assert word in httpx.post(url, json=body, timeout=30).text
+            body = {"model": model, "messages": [{"role": "user", "content": f"[[slow 100]] {word}"}], "stream": True}
+            with httpx.stream("POST", url, json=body, timeout=30) as answer:
+                next(answer.iter_lines())
+        assert stack.stop() == 0
+        served = stack.log[stack.log.index("Uvicorn running") :]
+    assert "Application shutdown complete" in served
+    assert not [leak for leak in LEAKS if leak in served], served

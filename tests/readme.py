@@ -1,0 +1,32 @@
+"""The README's commands and snippets, for the tests that run them."""
+
+from __future__ import annotations
+
+import re
+
+from tests.stack import ROOT
+
+README = ROOT / "README.md"
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)
+# An example stands in the README under a comment that names its file.
+_EXAMPLE = re.compile(r"^<!-- (examples/\w+\.py) -->\n```python\n(.*?)^```$", re.S | re.M)
+
+
+def scripts(heading: str) -> list[str]:
+    """The shell blocks under the heading that holds ``heading``, in order."""
+    sections = re.split(r"^#+ ", README.read_text(), flags=re.M)
+    (section,) = [section for section in sections if heading in section.split("\n", 1)[0]]
+    return [code for language, code in _BLOCK.findall(section) if language == "sh"]
+
+
+def examples() -> dict[str, str]:
+    """File name → the code that the README shows for it."""
+    return dict(_EXAMPLE.findall(README.read_text()))
+
+
+def without(script: str, *commands: str) -> str:
+    """The script less the lines that begin with one of ``commands``; each has to be there."""
+    lines = script.splitlines()
+    for command in commands:
+        assert any(line.startswith(command) for line in lines), f"the README does not say `{command}` any more"
+    return "\n".join(line for line in lines if not line.startswith(commands))
