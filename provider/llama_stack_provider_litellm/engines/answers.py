@@ -1,8 +1,7 @@
 """LiteLLM's answers as openai SDK types.
 
 LiteLLM's classes are its own (``ModelResponse`` …), and the hosts' types leave fields out (``usage`` on a
-chunk, ``reasoning_content``); the openai SDK's models carry everything. They are built without
-validation: what a vendor invents in a field must not fail an answer that is already paid for.
+chunk, ``reasoning_content``); the openai SDK's models carry everything.
 """
 
 from __future__ import annotations
@@ -13,13 +12,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from openai import BaseModel
-from openai.types import Completion, CreateEmbeddingResponse
+from openai.types import Completion, CreateEmbeddingResponse, Embedding
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.create_embedding_response import Usage
+from pydantic import ValidationError
 
 
 def chat(response: Any) -> ChatCompletion:
     """A ``litellm.ModelResponse`` as a chat completion."""
-    return ChatCompletion.construct(**_dump(response))
+    return _typed(ChatCompletion, _dump(response))
 
 
 async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
@@ -31,12 +32,12 @@ async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> Async
     choices need not expect one.
     """
     async for data in _with_usage(chunks, _says_something, apart=usage_chunk):
-        yield ChatCompletionChunk.construct(**data)
+        yield _typed(ChatCompletionChunk, data)
 
 
 def completion(response: Any) -> Completion:
     """A ``litellm.TextCompletionResponse`` as a text completion."""
-    return Completion.construct(**_dump(response))
+    return _typed(Completion, _dump(response))
 
 
 async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Completion]:
@@ -44,7 +45,7 @@ async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Complet
     async for data in _with_usage(chunks, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
         for choice in data["choices"]:
             choice.setdefault("text", "")
-        yield Completion.construct(**data)
+        yield _typed(Completion, data)
 
 
 async def _with_usage(
@@ -79,16 +80,27 @@ async def _with_usage(
 def embeddings(response: Any, *, base64: bool) -> CreateEmbeddingResponse:
     """A ``litellm.EmbeddingResponse``, in input order, as floats or as OpenAI's base64 of little-endian float32."""
     data = _dump(response)
-    rows = sorted(data["data"], key=lambda row: row["index"])
     encode = _to_base64 if base64 else _to_floats
-    data["data"] = [
-        {"object": "embedding", "index": row["index"], "embedding": encode(row["embedding"])} for row in rows
-    ]
-    data["usage"] = {
-        "prompt_tokens": data.get("usage", {}).get("prompt_tokens", 0),
-        "total_tokens": data.get("usage", {}).get("total_tokens", 0),
-    }
-    return CreateEmbeddingResponse.construct(**data)
+    rows = sorted(data["data"], key=lambda row: row["index"])
+    used = data.get("usage") or {}
+    # Without validation: it would look at every number of every vector.
+    return CreateEmbeddingResponse.model_construct(
+        object="list",
+        model=data.get("model") or "",
+        data=[
+            Embedding.model_construct(object="embedding", index=row["index"], embedding=encode(row["embedding"]))
+            for row in rows
+        ],
+        usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
+    )
+
+
+def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answer:
+    try:
+        return kind.model_validate(data)
+    except ValidationError:
+        # What a vendor invents in a field must not fail an answer that is already paid for.
+        return kind.construct(**data)
 
 
 def _dump(model: BaseModel) -> dict[str, Any]:
