@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(folder, {"OLLAMA_HOST": "127.0.0.1:9"}, UP)
     try:
         stack.start()
+        deadline = time.monotonic() + 30
+        while "Ctrl-C stops it." not in stack.log:
+            assert time.monotonic() < deadline, stack.log
+            time.sleep(0.05)
         yield stack
     finally:
         assert stack.stop() == 0, stack.log

@@ -1,4 +1,4 @@
-"""The test upstream speaks its vendors' wire formats: their own clients and LiteLLM understand it."""
+"""The test upstream speaks its vendors' wire formats: their own clients understand it."""
 
 from __future__ import annotations
 
@@ -6,123 +6,20 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Coroutine, Iterator
 from typing import Any
 
-import httpx
-import litellm
 import openai
 import pytest
-from litellm import exceptions as litellm_errors
 
 from tests.upstream import Upstream, start_upstream
-
-TOOLS: list[Any] = [
-    {
-        "type": "function",
-        "function": {
-            "name": name,
-            "description": f"Looks up {name}",
-            "parameters": {"type": "object", "properties": {key: {"type": "string"}}, "required": [key]},
-        },
-    }
-    for name, key in (("weather", "city"), ("time", "zone"), ("knowledge_search", "query"))
-]
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "age": {"type": "integer"},
-        "home": {"$ref": "#/$defs/Home"},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "mood": {"enum": ["sad", "glad"]},
-    },
-    "required": ["name", "age", "home", "tags", "mood"],
-    "additionalProperties": False,
-    "$defs": {"Home": {"type": "object", "properties": {"city": {"type": "string"}}}},
-}
-INSTANCE = {"name": "Ada", "age": 36, "home": {"city": "is"}, "tags": ["glad"], "mood": "glad"}
-PIXEL = b"\x89PNG pixel"
-GUARD_TEMPLATE = (
-    "Task: Check for poison.\n"
-    "<BEGIN UNSAFE CONTENT CATEGORIES>\nS1: Poison.\n<END UNSAFE CONTENT CATEGORIES>\n"
-    "<BEGIN CONVERSATION>\n\nUser: {}\n\n<END CONVERSATION>\nSay poison or not."
+from tests.wire.conftest import (
+    GUARD_TEMPLATE,
+    PIXEL,
+    TOOLS,
+    ask,
+    messages,
+    say,
 )
-SHAPES = ("openai", "anthropic")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Upstream]:
-    with start_upstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(server: Upstream) -> Upstream:
-    server.clear()
-    return server
-
-
-@pytest.fixture(autouse=True)
-def httpx_under_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LiteLLM's aiohttp transport leaves sessions of Anthropic streams open, which fails the suite."""
-    monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-
-
-@pytest.fixture
-def client(upstream: Upstream) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="sk-test", max_retries=0) as made:
-        yield made
-
-
-def ask(client: openai.OpenAI, text: str, model: str = "m", **more: Any) -> Any:
-    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
-
-
-def say(client: openai.OpenAI, text: str, model: str = "m", **more: Any) -> str:
-    return str(ask(client, text, model, **more).choices[0].message.content)
-
-
-def messages(upstream: Upstream, text: str, **more: Any) -> httpx.Response:
-    """A request in Anthropic's own form, without a client in between."""
-    body = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": text}], **more}
-    with httpx.Client(trust_env=False) as http:
-        return http.post(f"{upstream.url}/v1/messages", json=body, headers={"x-api-key": "sk-ant"})
-
-
-async def through_litellm(upstream: Upstream, shape: str, text: str | list[Any], **more: Any) -> Any:
-    """One LiteLLM call in either vendor's form; a streamed answer comes back put together."""
-    conversation = text if isinstance(text, list) else [{"role": "user", "content": text}]
-    options: dict[str, Any] = {
-        "model": f"{shape}/m",
-        "api_base": upstream.url + ("/v1" if shape == "openai" else ""),
-        "api_key": "sk-x",
-        "num_retries": 0,
-        "max_retries": 0,
-        # Without it LiteLLM hands requests with tools to its MCP code, which needs a newer mcp package.
-        "_skip_mcp_handler": True,
-        **more,
-    }
-    answer: Any = await litellm.acompletion(messages=conversation, **options)
-    if not options.get("stream"):
-        return answer
-    chunks = [chunk async for chunk in answer]
-    return litellm.stream_chunk_builder(chunks, messages=conversation)
-
-
-def run[T](work: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end and closes LiteLLM's clients, which belong to the event loop that ends here."""
-
-    async def run_and_close() -> T:
-        try:
-            return await work
-        finally:
-            await litellm.close_litellm_async_clients()
-            litellm.in_memory_llm_clients_cache.flush_cache()
-            # A closed transport lets go of its socket in the loop's next round.
-            await asyncio.sleep(0)
-
-    return asyncio.run(run_and_close())
 
 
 def test_echo_shows_what_arrived(client: openai.OpenAI, upstream: Upstream) -> None:
@@ -138,9 +35,7 @@ def test_echo_shows_what_arrived(client: openai.OpenAI, upstream: Upstream) -> N
         ],
     )
     seen = hashlib.sha256(PIXEL).hexdigest()[:12]
-    assert (
-        answer.choices[0].message.content == f"echo[m]: look | system: be brief | images: 1 {seen} | turns: 2"
-    )
+    assert answer.choices[0].message.content == f"echo[m]: look | system: be brief | images: 1 {seen} | turns: 2"
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (5, 13)
     (call,) = upstream.calls()
@@ -180,95 +75,6 @@ def test_openai_streams_parallel_calls_interleaved(client: openai.OpenAI) -> Non
     joined = ["".join(p for i, p in parts if i == index) for index in (0, 1)]
     assert [json.loads(j) for j in joined] == [{"city": "Zürich [[Kreis 4]]"}, {"zone": "CET"}]
     assert all(sum(1 for i, _ in parts if i == index) >= 3 for index in (0, 1))
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_litellm_runs_a_tool_plan_to_its_end(upstream: Upstream, shape: str, stream: bool) -> None:
-    plan = (
-        '[[call weather {"city": "Rome"}]] & [[call time {"zone": "CET"}]]'
-        ' then [[call weather {"city": "near $result"}]]'
-    )
-    results = {"Rome": "sunny", "CET": "noon", "near sunny | noon": "rain"}
-
-    more = {"stream_options": {"include_usage": True}} if stream else {}
-
-    async def converse() -> tuple[list[str], Any]:
-        conversation: list[Any] = [{"role": "user", "content": plan}]
-        made: list[str] = []
-        while True:
-            answer = await through_litellm(upstream, shape, conversation, tools=TOOLS, stream=stream, **more)
-            message = answer.choices[0].message
-            if not message.tool_calls:
-                return made, answer
-            assert answer.choices[0].finish_reason == "tool_calls"
-            conversation.append(message.model_dump())
-            for call in message.tool_calls:
-                value = next(iter(json.loads(call.function.arguments).values()))
-                made.append(f"{call.function.name}:{value}")
-                # As the host may send it: a list of text parts.
-                content = [{"type": "text", "text": results[value]}]
-                conversation.append({"role": "tool", "tool_call_id": call.id, "content": content})
-
-    made, answer = run(converse())
-    assert made == ["weather:Rome", "time:CET", "weather:near sunny | noon"]
-    assert answer.choices[0].message.content == "done: sunny | noon | rain"
-    assert answer.usage.completion_tokens == 6
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_litellm_echo(upstream: Upstream, shape: str, stream: bool) -> None:
-    url = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
-    content = [{"type": "text", "text": "grüß dich"}, {"type": "image_url", "image_url": {"url": url}}]
-    conversation = [{"role": "system", "content": "be kind"}, {"role": "user", "content": content}]
-    more = {"stream_options": {"include_usage": True}} if stream else {}
-    answer = run(through_litellm(upstream, shape, conversation, stream=stream, **more))
-    seen = hashlib.sha256(PIXEL).hexdigest()[:12]
-    text = f"echo[m]: grüß dich | system: be kind | images: 1 {seen}"
-    assert answer.choices[0].message.content == text
-    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (4, len(text.split()))
-    (call,) = upstream.calls()
-    assert call["wire"] == shape
-    assert "sk-x" in str(call["headers"])
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("model", ["openai/m", "anthropic/m", "anthropic/claude-sonnet-4-5"])
-def test_litellm_json_schema(upstream: Upstream, model: str, stream: bool) -> None:
-    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA, "strict": True}}
-    shape = model.split("/")[0]
-    answer = run(
-        through_litellm(
-            upstream, shape, "Ada is glad at 36", model=model, response_format=form, stream=stream
-        )
-    )
-    assert json.loads(answer.choices[0].message.content) == INSTANCE
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(
-    ("directive", "kind"),
-    [
-        ("error 400", litellm_errors.BadRequestError),
-        ("error 400 context", litellm_errors.ContextWindowExceededError),
-        ("error 400 content", litellm_errors.ContentPolicyViolationError),
-        ("error 401", litellm_errors.AuthenticationError),
-        # LiteLLM has PermissionDeniedError for Anthropic's 403, but only APIError for OpenAI's.
-        ("error 403", (litellm_errors.PermissionDeniedError, litellm_errors.APIError)),
-        ("error 404", litellm_errors.NotFoundError),
-        ("error 429 retry-after=7", litellm_errors.RateLimitError),
-        ("error 500", litellm_errors.InternalServerError),
-        ("error 503", litellm_errors.ServiceUnavailableError),
-    ],
-)
-def test_litellm_knows_every_error(
-    upstream: Upstream, shape: str, directive: str, kind: type[Exception] | tuple[type[Exception], ...]
-) -> None:
-    with pytest.raises(kind, match="velvet"):
-        run(through_litellm(upstream, shape, f"velvet [[{directive}]]"))
-    (call,) = upstream.calls()
-    assert (call["outcome"], call["status"]) == ("error", int(directive.split()[1]))
 
 
 def test_errors_are_in_the_vendors_form(client: openai.OpenAI, upstream: Upstream) -> None:
@@ -323,14 +129,6 @@ def test_a_client_that_leaves_is_seen(upstream: Upstream) -> None:
     assert 3 <= slow["chunks"] < 100
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_streams_that_break(upstream: Upstream, shape: str) -> None:
-    for directive in ("break", "midstream-error"):
-        with pytest.raises(litellm_errors.MidStreamFallbackError):
-            run(through_litellm(upstream, shape, f"velvet [[{directive}]]", stream=True))
-    assert [(c["outcome"], c["chunks"]) for c in upstream.calls()] == [("error", 2)] * 2
-
-
 def test_slow_sends_all_chunks(client: openai.OpenAI, upstream: Upstream) -> None:
     words = [c.choices[0].delta.content for c in ask(client, "[[slow 4]] x", stream=True)]
     assert sum(1 for word in words if word) == 4
@@ -350,9 +148,7 @@ def test_anthropic_event_sequence(upstream: Upstream) -> None:
         "weather",
         "time",
     ]
-    pieces = [
-        e["delta"]["partial_json"] for e in events if e["type"] == "content_block_delta" and e["index"] == 0
-    ]
+    pieces = [e["delta"]["partial_json"] for e in events if e["type"] == "content_block_delta" and e["index"] == 0]
     assert len(pieces) > 3
     assert json.loads("".join(pieces)) == {"city": "Rome"}
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
@@ -413,12 +209,8 @@ def test_conversations_that_vendors_refuse_are_refused(client: openai.OpenAI, up
 
 
 def test_legacy_completions(client: openai.OpenAI) -> None:
-    answer = client.completions.create(
-        model="m", prompt=["a b", "c"], n=2, echo=True, suffix="end", logprobs=1
-    )
-    assert [c.text for c in answer.choices] == ["a btext[m]: a b | suffix: end"] * 2 + [
-        "ctext[m]: c | suffix: end"
-    ] * 2
+    answer = client.completions.create(model="m", prompt=["a b", "c"], n=2, echo=True, suffix="end", logprobs=1)
+    assert [c.text for c in answer.choices] == ["a btext[m]: a b | suffix: end"] * 2 + ["ctext[m]: c | suffix: end"] * 2
     chunks = list(client.completions.create(model="m", prompt="a b", stream=True))
     assert "".join(c.choices[0].text for c in chunks) == "text[m]: a b"
 
@@ -436,21 +228,6 @@ def test_embeddings(client: openai.OpenAI) -> None:
     assert dot(near, near) == pytest.approx(1.0)
     assert dot(near, same) > dot(near, far) + 0.3
     assert len(client.embeddings.create(model="e", input=[1, 2, 3], dimensions=16).data[0].embedding) == 16
-
-
-@pytest.mark.parametrize("provider", ["jina_ai", "cohere", "hosted_vllm"])
-def test_litellm_rerank(upstream: Upstream, provider: str) -> None:
-    documents: list[str | dict[str, Any]] = ["a green hill", "the harbour crane", "a crane"]
-    answer: Any = litellm.rerank(
-        model=f"{provider}/m",
-        query="harbour crane",
-        documents=documents,
-        top_n=2,
-        api_base=upstream.url,
-        api_key="k",
-    )
-    assert [(r["index"], r["relevance_score"]) for r in answer.results] == [(1, 1.0), (2, 0.5)]
-    assert answer.results[0]["document"] == {"text": "the harbour crane"}
 
 
 def test_models_are_listed_and_64_requests_run_at_once(upstream: Upstream) -> None:
