@@ -160,6 +160,9 @@ def import_litellm() -> None:
         raise errors.ConfigError(
             "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
         ) from None
+    from . import text_completion
+
+    text_completion.install()
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         if logging.getLogger().handlers:
