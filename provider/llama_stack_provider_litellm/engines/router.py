@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class RouterEngine:
         self._settings = config
         self._secrets = sorted(config.secrets, key=len, reverse=True)
         self._catalog: catalogs.Catalog | None = None
+        self._loading = threading.Lock()
         self._router: Router | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -52,7 +54,7 @@ class RouterEngine:
         if self._catalog is None:
             # A thread of its own: the default executor's threads would outlive a throw-away loop.
             with ThreadPoolExecutor(1, thread_name_prefix="litellm-import") as thread:
-                self._catalog = await asyncio.get_running_loop().run_in_executor(thread, self._load)
+                return await asyncio.get_running_loop().run_in_executor(thread, self._load)
         return self._catalog
 
     async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
@@ -95,9 +97,13 @@ class RouterEngine:
         await close_litellm_async_clients()
 
     def _load(self) -> catalogs.Catalog:
-        import_litellm()
-        settings.apply(self._settings)
-        return catalogs.build(self._settings.model_list, known_model)
+        # Two first callers may come at once, from two loops even.
+        with self._loading:
+            if self._catalog is None:
+                import_litellm()
+                settings.apply(self._settings)
+                self._catalog = catalogs.build(self._settings.model_list, known_model)
+            return self._catalog
 
     def _current_router(self) -> Router:
         loop = asyncio.get_running_loop()
