@@ -22,7 +22,7 @@ async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> LiteL
     from .engines.router import RouterEngine
     from .hosts.v0_2 import LiteLLMInferenceAdapter
 
-    engine = RouterEngine(settings.load(config.config_path))
+    engine = RouterEngine(settings.load(config.config_path), strict_params=config.strict_params)
     adapter = LiteLLMInferenceAdapter(config, engine)
     await adapter.initialize()
     return adapter

@@ -60,6 +60,7 @@ class Catalog:
     """The models of one LiteLLM config."""
 
     entries: Mapping[str, ModelEntry]
+    wildcards: Mapping[str, list[Mapping[str, Any]]]
     registry: Registry
 
     def resolve(self, name: str) -> ModelEntry | None:
@@ -94,10 +95,8 @@ class Catalog:
             return None
         for wildcard, pattern in self._patterns:
             if match := pattern.fullmatch(name):
-                upstream = wildcard.deployments[0]
-                for part in match.groups():
-                    upstream = upstream.replace("*", part, 1)
-                return _entry(name, [{"litellm_params": {"model": upstream}}], self.registry)
+                group = [_filled(deployment, match.groups()) for deployment in self.wildcards[wildcard.name]]
+                return _entry(name, group, self.registry)
         return None
 
 
@@ -124,12 +123,22 @@ def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalo
             )
         else:
             entries[name] = entry
-    return Catalog(entries=entries, registry=registry)
+    wildcards = {name: group for name, group in groups.items() if "*" in name}
+    return Catalog(entries=entries, wildcards=wildcards, registry=registry)
+
+
+def _filled(deployment: Mapping[str, Any], parts: Iterable[str]) -> Mapping[str, Any]:
+    """A wildcard's deployment with what its pattern matched put into the vendor's model name."""
+    params = deployment["litellm_params"]
+    upstream = params["model"]
+    for part in parts:
+        upstream = upstream.replace("*", part, 1)
+    return {**deployment, "litellm_params": {**params, "model": upstream}}
 
 
 def _entry(name: str, group: list[Mapping[str, Any]], registry: Registry) -> ModelEntry | None:
     upstreams = tuple(deployment["litellm_params"]["model"] for deployment in group)
-    infos = [_info(deployment, registry) for deployment in group]
+    infos = [_info(name, deployment, registry) for deployment in group]
     modes = [_mode(upstream, info) for upstream, info in zip(upstreams, infos, strict=True)]
     kinds = {_TYPES.get(mode) for mode in modes}
     if len(kinds) > 1:
@@ -153,9 +162,14 @@ def _entry(name: str, group: list[Mapping[str, Any]], registry: Registry) -> Mod
     )
 
 
-def _info(deployment: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+def _info(name: str, deployment: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """``model_info`` of the config over what LiteLLM knows of the vendor's model."""
-    stated = deployment.get("model_info") or {}
+    stated = dict(deployment.get("model_info") or {})
+    for size in ("output_vector_size", "max_input_tokens"):
+        try:
+            stated[size] = int(stated[size]) if stated.get(size) else None
+        except (TypeError, ValueError):
+            raise ConfigError(f"model_list: '{name}': `model_info.{size}` must be a whole number.") from None
     known = registry(stated.get("base_model") or deployment["litellm_params"]["model"])
     info = {**known, **{key: value for key, value in stated.items() if value is not None}}
     # `dimensions` among the params shortens every vector that the deployment returns.

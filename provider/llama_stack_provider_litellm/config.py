@@ -27,6 +27,9 @@ class LiteLLMConfig(BaseModel):
     config_path: _Text = Field(
         default="", description="LiteLLM's config.yaml. Empty: the demo models that come with the package."
     )
+    strict_params: bool = Field(
+        default=False, description="Refuse (400) a parameter that LiteLLM would leave out because the vendor lacks it."
+    )
     allowed_headers: list[str] = Field(
         default=["anthropic-beta", "traceparent"],
         description="HTTP headers that a caller's `litellm_headers` may add to the call upstream.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.resources
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,10 +89,11 @@ def _read(source: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{source}: cannot be read: {exc}.") from None
     except yaml.YAMLError as exc:
-        # The mark names line and column; the exception's text would quote the line, and with it a key.
+        # The mark names line and column; the exception's text would quote the line or a word of it, perhaps a key.
         mark = getattr(exc, "problem_mark", None)
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{source}{line}: not YAML: {getattr(exc, 'problem', None) or 'unreadable'}.") from None
+        problem = re.sub(r"(['\"]).*\1", "…", getattr(exc, "problem", None) or "unreadable")
+        raise ConfigError(f"{source}{line}: not YAML: {problem}.") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{source}: must be a YAML mapping with a `model_list`, as LiteLLM Proxy's config.yaml is.")
     return document
@@ -155,7 +157,7 @@ def apply(settings: LiteLLMSettings) -> None:
         if key == "custom_provider_map":
             _set_custom_providers(settings.path, value)
         elif key == "request_timeout":
-            litellm.request_timeout = float(value)
+            litellm.request_timeout = _seconds(settings.path, value)
             # Tells the Router that the value is meant, not litellm's default.
             litellm.request_timeout_explicitly_set = True
         elif hasattr(litellm, key) and not isinstance(getattr(litellm, key), FunctionType | ModuleType | type):
@@ -165,6 +167,15 @@ def apply(settings: LiteLLMSettings) -> None:
     ignored += [f"router_settings.{key}" for key in settings.router_settings if key not in router_arguments()]
     if ignored:
         logger.warning("%s: not honoured by the embedded router: %s.", settings.path, ", ".join(ignored))
+
+
+def _seconds(source: Path, value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{source}: litellm_settings.request_timeout must be a number of seconds, not {value!r}."
+        ) from None
 
 
 def router_arguments() -> frozenset[str]:
@@ -190,7 +201,7 @@ def _set_custom_providers(source: Path, entries: object) -> None:
             raise ConfigError(f"{where}: each entry needs `provider` and `custom_handler`.")
         try:
             handler = get_instance_fn(value=entry["custom_handler"], config_file_path=str(source))
-        except (ImportError, AttributeError) as exc:
+        except Exception as exc:  # whatever the user's module raises while it is imported
             raise ConfigError(
                 f"{where}: custom_handler '{entry['custom_handler']}' cannot be imported: {exc}. "
                 "Give module.instance, from a module beside the config file or on the Python path."

@@ -6,7 +6,7 @@ chunk, ``reasoning_content``); the openai SDK's models carry everything.
 
 from __future__ import annotations
 
-import base64 as b64
+import base64
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -77,10 +77,9 @@ async def _with_usage(
         yield {**last, "choices": [], "usage": usage}
 
 
-def embeddings(response: Any, *, base64: bool) -> CreateEmbeddingResponse:
-    """A ``litellm.EmbeddingResponse``, in input order, as floats or as OpenAI's base64 of little-endian float32."""
+def embeddings(response: Any) -> CreateEmbeddingResponse:
+    """A ``litellm.EmbeddingResponse``, in input order, as floats."""
     data = _dump(response)
-    encode = _to_base64 if base64 else _to_floats
     rows = sorted(data["data"], key=lambda row: row["index"])
     used = data.get("usage") or {}
     # Without validation: it would look at every number of every vector.
@@ -88,11 +87,19 @@ def embeddings(response: Any, *, base64: bool) -> CreateEmbeddingResponse:
         object="list",
         model=data.get("model") or "",
         data=[
-            Embedding.model_construct(object="embedding", index=row["index"], embedding=encode(row["embedding"]))
+            Embedding.model_construct(object="embedding", index=row["index"], embedding=_to_floats(row["embedding"]))
             for row in rows
         ],
         usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
     )
+
+
+def packed(answer: CreateEmbeddingResponse) -> CreateEmbeddingResponse:
+    """The same with each vector as OpenAI's base64 of little-endian float32."""
+    for row in answer.data:
+        raw = struct.pack(f"<{len(row.embedding)}f", *row.embedding)
+        row.embedding = base64.b64encode(raw).decode("ascii")  # type: ignore[assignment]
+    return answer
 
 
 def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answer:
@@ -114,12 +121,6 @@ def _says_something(choice: dict[str, Any]) -> bool:
 
 def _to_floats(vector: list[float] | str) -> list[float]:
     if isinstance(vector, str):
-        raw = b64.b64decode(vector)
+        raw = base64.b64decode(vector)
         return list(struct.unpack(f"<{len(raw) // 4}f", raw))
     return vector
-
-
-def _to_base64(vector: list[float] | str) -> str:
-    if isinstance(vector, str):
-        return vector
-    return b64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")

@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from .. import catalog as catalogs
 from .. import errors, settings
 from ..caller import Caller
-from . import answers
+from . import answers, embedding, parameters
 from .base import Request, Reranked
 
 if TYPE_CHECKING:
@@ -36,8 +36,12 @@ class RouterEngine:
     event loop, the one that serves; asked from another, the engine closes it and makes a new one.
     """
 
-    def __init__(self, config: settings.LiteLLMSettings) -> None:
+    def __init__(self, config: settings.LiteLLMSettings, *, strict_params: bool = False) -> None:
         self._settings = config
+        self._strict_params = strict_params
+        # Both are made when litellm is there, by catalog().
+        self._deployments: list[dict[str, Any]] = []
+        self._guard = parameters.Guard((), strict=strict_params)
         self._secrets = sorted(config.secrets, key=len, reverse=True)
         self._catalog: catalogs.Catalog | None = None
         self._loading = threading.Lock()
@@ -76,10 +80,19 @@ class RouterEngine:
         return answers.completion_chunks(self._guarded(stream, request["model"]))
 
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
-        # The form of the answer is made here: not every vendor takes `encoding_format`.
-        asked = {key: value for key, value in request.items() if key != "encoding_format"}
-        response = await self._call("aembedding", asked, caller)
-        return answers.embeddings(response, base64=request.get("encoding_format") == "base64")
+        entry = (await self.catalog()).resolve(request["model"])
+        vendors = [parameters.vendor_of({"model": upstream}) for upstream in entry.deployments] if entry else []
+        expected = request.get("dimensions") or (entry.dimension if entry else None)
+
+        async def send(part: Request) -> CreateEmbeddingResponse:
+            # The form of the answer is made here: not every vendor takes `encoding_format`.
+            asked = {key: value for key, value in part.items() if key != "encoding_format"}
+            answer = answers.embeddings(await self._call("aembedding", asked, caller))
+            embedding.check_size(answer, model=request["model"], expected=expected)
+            return answer
+
+        answer = await embedding.in_batches(request, vendors, send)
+        return answers.packed(answer) if request.get("encoding_format") == "base64" else answer
 
     async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
         response = await self._call("arerank", request, caller)
@@ -102,6 +115,8 @@ class RouterEngine:
             if self._catalog is None:
                 import_litellm()
                 settings.apply(self._settings)
+                self._deployments = parameters.opened(self._settings.model_list)
+                self._guard = parameters.Guard(self._deployments, strict=self._strict_params)
                 self._catalog = catalogs.build(self._settings.model_list, known_model)
             return self._catalog
 
@@ -117,7 +132,10 @@ class RouterEngine:
                 for key, value in self._settings.router_settings.items()
                 if key in settings.router_arguments()
             }
-            self._router, self._loop = Router(model_list=self._settings.model_list, **arguments), loop
+            self._router, self._loop = (
+                Router(model_list=self._deployments, **arguments),
+                loop,
+            )
         return self._router
 
     async def _call(self, method: str, request: Request, caller: Caller) -> Any:
@@ -126,7 +144,9 @@ class RouterEngine:
                 "litellm_api_key is a virtual key of a LiteLLM Proxy, and this stack uses no proxy. "
                 "Leave the field out."
             )
-        await self.catalog()
+        entry = (await self.catalog()).resolve(request["model"])
+        if "messages" in request:
+            self._guard.check(request, entry.deployments if entry else ())
         call: Callable[..., Awaitable[Any]] = getattr(self._current_router(), method)
         try:
             return await call(**request, **_identity(request, caller), **(_PRIVATE if "tools" in request else {}))

@@ -1,0 +1,109 @@
+"""Large embedding requests: cut into batches that the vendor takes, sent side by side, put together again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from openai.types import CreateEmbeddingResponse
+from openai.types.create_embedding_response import Usage
+
+from ..errors import BadGateway, InvalidRequest, RequestError
+from .base import Request
+
+# Vendor (LiteLLM's name) → how many inputs it takes in one request; the others take OpenAI's 2,048.
+_INPUTS = {"cohere": 96, "cohere_chat": 96, "gemini": 100, "vertex_ai": 250, "voyage": 128, "mistral": 512}
+_INPUTS_ELSEWHERE = 2048
+# OpenAI takes 300,000 tokens in one request. A token has two letters at least in almost every text.
+_TOKENS = 250_000
+_LETTERS_PER_TOKEN = 2
+# Batches of one request that are under way at once.
+_CONCURRENCY = 8
+
+Send = Callable[[Request], Awaitable[CreateEmbeddingResponse]]
+
+
+async def in_batches(request: Request, vendors: Sequence[str], send: Send) -> CreateEmbeddingResponse:
+    """The embeddings of all inputs, in their order, with the usage of all batches.
+
+    ``vendors`` are those of the deployments that may serve the request. When a batch fails the others
+    are given up, and the error names the inputs that it held.
+    """
+    inputs = request["input"]
+    if not inputs:
+        raise InvalidRequest(f"Model {request['model']}: there is nothing to embed: `input` is empty.")
+    ranges = _ranges(inputs, min((_INPUTS.get(vendor, _INPUTS_ELSEWHERE) for vendor in vendors), default=1))
+    if len(ranges) == 1:
+        return await send(request)
+    gate = asyncio.Semaphore(_CONCURRENCY)
+
+    async def one(part: slice) -> CreateEmbeddingResponse:
+        async with gate:
+            try:
+                return await send({**request, "input": inputs[part]})
+            except RequestError as exc:
+                raise _with_range(exc, part, len(inputs)) from None
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(part)) for part in ranges]
+    except* RequestError as failed:
+        # Of several that fail at once the first tells enough.
+        raise failed.exceptions[0] from None
+    return _joined([task.result() for task in tasks], ranges)
+
+
+def check_size(answer: CreateEmbeddingResponse, *, model: str, expected: int | None) -> None:
+    """Raise BadGateway when a vector is not ``expected`` numbers long: a store would mix what cannot be compared."""
+    if expected is None:
+        return
+    for row in answer.data:
+        if len(row.embedding) != expected:
+            raise BadGateway(
+                f"Model {model}: expected vectors of {expected} numbers, found {len(row.embedding)}. "
+                "Correct `model_info.output_vector_size` of the model in the LiteLLM config, or ask for no "
+                "`dimensions` that it cannot give.",
+                model=model,
+            )
+
+
+def _ranges(inputs: Any, most: int) -> list[slice]:
+    """Slices of the inputs, each within ``most`` inputs and the token limit; one text, or one token array, is one."""
+    if isinstance(inputs, str) or isinstance(inputs[0], int):
+        return [slice(0, 1)]
+    ranges: list[slice] = []
+    start, tokens = 0, 0
+    for position, item in enumerate(inputs):
+        size = len(item) // _LETTERS_PER_TOKEN if isinstance(item, str) else len(item)
+        if position > start and (position - start >= most or tokens + size > _TOKENS):
+            ranges.append(slice(start, position))
+            start, tokens = position, 0
+        tokens += size
+    return [*ranges, slice(start, len(inputs))]
+
+
+def _with_range(exc: RequestError, part: slice, total: int) -> RequestError:
+    return type(exc)(
+        f"Inputs {part.start} to {part.stop - 1} of {total}: {exc.message}",
+        model=exc.model,
+        deployment=exc.deployment,
+        retry_after=exc.retry_after,
+    )
+
+
+def _joined(answers: list[CreateEmbeddingResponse], ranges: list[slice]) -> CreateEmbeddingResponse:
+    rows = []
+    for answer, part in zip(answers, ranges, strict=True):
+        for row in answer.data:
+            row.index += part.start
+            rows.append(row)
+    return CreateEmbeddingResponse.model_construct(
+        object="list",
+        model=answers[0].model,
+        data=rows,
+        usage=Usage(
+            prompt_tokens=sum(answer.usage.prompt_tokens for answer in answers),
+            total_tokens=sum(answer.usage.total_tokens for answer in answers),
+        ),
+    )

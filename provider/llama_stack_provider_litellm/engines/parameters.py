@@ -1,0 +1,123 @@
+"""Parameters on their way to a vendor: none is lost without a word.
+
+LiteLLM knows for each vendor which of OpenAI's parameters it takes. One that a vendor does not take is an
+error, or, with ``drop_params`` in the config, left out in silence; ``user`` is always left out in silence.
+For a model that it does not know behind an OpenAI-shaped address it leaves out what the address may well
+take.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from ..errors import UnsupportedParameter
+from .base import Request
+
+logger = logging.getLogger(__name__)
+
+# What LiteLLM would hold back, because it does not know the model, from servers that speak OpenAI's own format.
+_UNDERSTOOD = ("user", "dimensions")
+_OPENAI_SHAPED = frozenset(
+    {"openai", "text-completion-openai", "hosted_vllm", "litellm_proxy", "xinference", "lm_studio", "llamafile"}
+)
+# Parameters that callers choose; the others of a request are ours or a vendor's own.
+_CHOSEN = frozenset(
+    {"frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"}
+    | {"max_tokens", "n", "parallel_tool_calls", "presence_penalty", "response_format", "seed", "stop"}
+    | {"temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"}
+)
+
+
+def opened(model_list: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The deployments, with the OpenAI-shaped ones told to pass on what LiteLLM would hold back."""
+    return [_opened(deployment) for deployment in model_list]
+
+
+def _opened(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    params = deployment["litellm_params"]
+    if vendor_of(params) not in _OPENAI_SHAPED:
+        return dict(deployment)
+    allowed = [*(params.get("allowed_openai_params") or ()), *_UNDERSTOOD]
+    return {**deployment, "litellm_params": {**params, "allowed_openai_params": allowed}}
+
+
+def vendor_of(params: Mapping[str, Any]) -> str:
+    """LiteLLM's name of the vendor that serves a deployment's ``litellm_params``; empty for an unknown one."""
+    return _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))[0]
+
+
+class Guard:
+    """Watches what the deployments of a config will not pass on."""
+
+    def __init__(self, model_list: Iterable[Mapping[str, Any]], *, strict: bool) -> None:
+        self._strict = strict
+        self._told: set[tuple[str, str]] = set()
+        self._groups: dict[str, list[Mapping[str, Any]]] = {}
+        for deployment in model_list:
+            self._groups.setdefault(deployment["model_name"], []).append(deployment["litellm_params"])
+
+    def check(self, request: Request, upstreams: Iterable[str]) -> None:
+        """Name, once per model, every parameter of a chat request that will not arrive.
+
+        ``upstreams`` are the vendors' names (``vendor/model``) behind the request's model. Raises
+        UnsupportedParameter instead when the config says ``strict_params``.
+        """
+        model = request["model"]
+        chosen = _CHOSEN & request.keys()
+        # A model that a wildcard matched has no deployment of its own name.
+        deployments = self._groups.get(model) or [{"model": upstream} for upstream in upstreams]
+        lost = {name for params in deployments for name in _lost(params, chosen, request)}
+        if not lost:
+            return
+        if self._strict:
+            raise UnsupportedParameter(
+                f"Model {model}: its vendor does not take {_listed(lost)}, and LiteLLM would leave it out. "
+                "Leave it out yourself, or set `strict_params: false` in the provider's config.",
+                model=model,
+            )
+        for name in sorted(lost):
+            if (model, name) not in self._told:
+                self._told.add((model, name))
+                logger.warning("Model '%s': its vendor does not take `%s`; LiteLLM leaves it out.", model, name)
+
+
+def _lost(params: Mapping[str, Any], chosen: frozenset[str], request: Request) -> set[str]:
+    import litellm
+
+    vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
+    unsupported = chosen - _supported(model, vendor) - set(params.get("allowed_openai_params") or ())
+    dropping = litellm.drop_params is True or params.get("drop_params") is True
+    lost = set(unsupported if dropping else unsupported & {"user"})
+    lost |= chosen & set(params.get("additional_drop_params") or ())
+    # Anthropic has no JSON mode without a schema, and LiteLLM says nothing.
+    if vendor == "anthropic" and (request.get("response_format") or {}).get("type") == "json_object":
+        lost.add("response_format")
+    return lost
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+@lru_cache(maxsize=256)
+def _vendor_and_model(model: str, vendor: str | None, api_base: str | None) -> tuple[str, str]:
+    import litellm
+
+    try:
+        name, found, _, _ = litellm.get_llm_provider(model, custom_llm_provider=vendor, api_base=api_base)
+    except litellm.exceptions.BadRequestError:
+        # A wildcard such as `*`: the vendor shows only when a model is asked for.
+        return "", model
+    return found, name
+
+
+@lru_cache(maxsize=256)
+def _supported(model: str, vendor: str) -> frozenset[str]:
+    import litellm
+
+    known = litellm.get_supported_openai_params(model, custom_llm_provider=vendor) if vendor else None
+    # Of a vendor that LiteLLM has no list for it passes everything on.
+    return frozenset(known) if known is not None else _CHOSEN
