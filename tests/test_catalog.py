@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import litellm
@@ -14,7 +14,12 @@ from llama_stack_provider_litellm.engines.router import known_model
 from llama_stack_provider_litellm.errors import ConfigError
 
 KNOWN: dict[str, dict[str, Any]] = {
-    "openai/chatter": {"mode": "chat", "max_input_tokens": 1000, "input_cost_per_token": 0.1, "output_cost_per_token": 2},
+    "openai/chatter": {
+        "mode": "chat",
+        "max_input_tokens": 1000,
+        "input_cost_per_token": 0.1,
+        "output_cost_per_token": 2,
+    },
     "openai/talker": {"mode": "responses", "max_input_tokens": 500},
     "openai/vectors": {"mode": "embedding", "output_vector_size": 1536, "max_input_tokens": 8191},
     "anthropic/chatter": {"mode": "chat", "max_input_tokens": 2000},
@@ -106,7 +111,9 @@ def test_an_embedding_model_of_unknown_size_is_left_out(caplog: pytest.LogCaptur
 
 
 def test_the_line_of_the_warning_is_the_mend() -> None:
-    assert only(deployment("mine", "openai/nomic-embed-text", mode="embedding", output_vector_size=768)).dimension == 768
+    assert (
+        only(deployment("mine", "openai/nomic-embed-text", mode="embedding", output_vector_size=768)).dimension == 768
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +220,7 @@ def test_star_to_star_knows_embedding_models() -> None:
 
 
 def test_what_the_wildcards_model_info_says_is_true_of_its_models() -> None:
-    info = {"mode": "embedding", "output_vector_size": 64, "max_input_tokens": 512}
+    info: dict[str, Any] = {"mode": "embedding", "output_vector_size": 64, "max_input_tokens": 512}
     entry = build(deployment("tei/*", "openai/*", **info)).resolve("tei/bge-m3")
     assert entry is not None
     assert (entry.type, entry.dimension, entry.context_length) == ("embedding", 64, 512)
@@ -246,10 +253,9 @@ def test_suggestions() -> None:
 
 
 @pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """LiteLLM's registry as it is in the package, whatever other tests register."""
     monkeypatch.setattr(litellm, "model_cost", dict(litellm.model_cost))
-    yield
 
 
 @pytest.mark.usefixtures("registered")

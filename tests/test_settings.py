@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import litellm
@@ -22,13 +21,12 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def unchanged_litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unchanged_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts back what :func:`settings.apply` sets."""
     for name in ("drop_params", "num_retries", "request_timeout", "request_timeout_explicitly_set"):
         monkeypatch.setattr(litellm, name, getattr(litellm, name))
     for name in ("custom_provider_map", "provider_list", "_custom_providers"):
         monkeypatch.setattr(litellm, name, list(getattr(litellm, name)))
-    yield
 
 
 def refusal(config: Path, text: str | bytes) -> str:
@@ -91,7 +89,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_directory(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: .*[Ii]s a directory"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*[Ii]s a directory"):
         settings.load(tmp_path)
 
 
@@ -191,7 +189,7 @@ def test_apply_sets_litellms_globals(config: Path) -> None:
 
 def test_a_request_timeout_that_is_no_number(config: Path) -> None:
     config.write_text(MODEL + "litellm_settings: {request_timeout: soon}\n")
-    with pytest.raises(ConfigError, match="litellm_settings.request_timeout"):
+    with pytest.raises(ConfigError, match=r"litellm_settings\.request_timeout"):
         settings.apply(settings.load(config))
 
 

@@ -164,14 +164,14 @@ def _entry(name: str, group: list[Mapping[str, Any]], registry: Registry) -> Mod
 
 def _info(name: str, deployment: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """``model_info`` of the config over what LiteLLM knows of the vendor's model."""
-    stated = dict(deployment.get("model_info") or {})
-    for size in ("output_vector_size", "max_input_tokens"):
+    stated = {key: value for key, value in (deployment.get("model_info") or {}).items() if value is not None}
+    for size in stated.keys() & {"output_vector_size", "max_input_tokens"}:
         try:
-            stated[size] = int(stated[size]) if stated.get(size) else None
+            stated[size] = int(stated[size])
         except (TypeError, ValueError):
             raise ConfigError(f"model_list: '{name}': `model_info.{size}` must be a whole number.") from None
     known = registry(stated.get("base_model") or deployment["litellm_params"]["model"])
-    info = {**known, **{key: value for key, value in stated.items() if value is not None}}
+    info = {**known, **stated}
     # `dimensions` among the params shortens every vector that the deployment returns.
     dimensions = deployment["litellm_params"].get("dimensions")
     if dimensions and "output_vector_size" not in stated:

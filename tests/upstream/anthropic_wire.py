@@ -2,7 +2,8 @@
 
 Formats: Anthropic API reference, "Messages" and "Streaming Messages" (events message_start,
 content_block_start/delta/stop, ping, message_delta, message_stop, error), "Errors" for the error types.
-Refuses what the real API refuses: no max_tokens, tool results without their calls and the reverse.
+Refuses what the real API refuses: no max_tokens, tool results without their calls and the reverse, and
+reasoning that comes back changed ("Extended thinking", preserving thinking blocks).
 """
 
 from __future__ import annotations
@@ -19,14 +20,26 @@ from .wire import BadRequest, Frame, about, as_list, digest, required, size, sli
 _TYPES = {
     400: ("invalid_request_error", "Invalid request"),
     401: ("authentication_error", "invalid x-api-key"),
+    402: ("billing_error", "Your credit balance is too low to access the API"),
     403: ("permission_error", "Your API key does not have permission to use the specified resource"),
     404: ("not_found_error", "model"),
+    408: ("timeout_error", "The request took too long to arrive"),
+    409: ("conflict_error", "The resource was changed by another request"),
     413: ("request_too_large", "Request exceeds the maximum size"),
+    422: ("invalid_request_error", "The request could not be processed"),
     429: ("rate_limit_error", "This request would exceed your organization's rate limit"),
     500: ("api_error", "Internal server error"),
+    502: ("api_error", "Bad gateway"),
+    503: ("api_error", "Service unavailable"),
+    504: ("timeout_error", "Request timed out"),
     529: ("overloaded_error", "Overloaded"),
 }
-_STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_STOP = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+}
 
 
 class Messages:
@@ -37,6 +50,7 @@ class Messages:
     def read(self, body: Json) -> Ask:
         required(body, "model", "messages", "max_tokens")
         _check_tool_answers(body["messages"])
+        _check_signatures(body["messages"])
         form = body.get("output_format") or (body.get("output_config") or {}).get("format") or {}
         tools, force = _tools(body)
         return Ask(
@@ -52,7 +66,10 @@ class Messages:
 
     def answer(self, body: Json, ask: Ask, fault: Fault | None) -> Json:
         reply = decide(ask, fault)
-        content: list[Json] = [{**_tool_use(call), "input": call.arguments} for call in reply.calls]
+        content: list[Json] = []
+        if reply.thinking:
+            content.append(_thinking(reply.thinking, _signature(reply.thinking)))
+        content += [{**_tool_use(call), "input": call.arguments or {}} for call in reply.calls]
         if reply.text:
             content.append({"type": "text", "text": reply.text})
         return {**_envelope(body), "content": content, **_stop(reply), "usage": _usage(reply)}
@@ -64,13 +81,8 @@ class Messages:
         start["usage"] = {**_usage(reply), "output_tokens": 1}
         yield _event("message_start", message=start)
         yield _event("ping")
-        if reply.text:
-            deltas = [{"type": "text_delta", "text": piece} for piece in pieces(reply.text)]
-            yield from _block(0, {"type": "text", "text": ""}, deltas)
-        for index, call in enumerate(reply.calls):
-            parts = ["", *slices(call.json)]
-            deltas = [{"type": "input_json_delta", "partial_json": part} for part in parts]
-            yield from _block(index, {**_tool_use(call), "input": {}}, deltas)
+        for index, (opening, deltas) in enumerate(_blocks(reply)):
+            yield from _block(index, opening, deltas, empty=reply.empty)
         yield _event("message_delta", delta=_stop(reply), usage={"output_tokens": reply.completion_tokens})
         yield _event("message_stop")
 
@@ -88,7 +100,7 @@ class Messages:
             return self.error(400, f"prompt is too long: {count}, beginning at '{about(ask)}'")
         if fault.variant == "content":
             return self.error(400, f"Output blocked by content filtering policy, because of '{about(ask)}'")
-        phrase = _TYPES.get(fault.status, _TYPES[500])[1]
+        phrase = _TYPES.get(401 if fault.variant == "key" else fault.status, _TYPES[500])[1]
         # The word comes first: LiteLLM blots out what follows "x-api-key" in a message.
         return self.error(fault.status, f"'{about(ask)}': {phrase}")
 
@@ -100,11 +112,37 @@ def _event(event: str, *, chunk: bool = False, **data: Any) -> Frame:
     return Frame(sse({"type": event, **data}, event), chunk)
 
 
-def _block(index: int, opening: Json, deltas: list[Json]) -> Iterator[Frame]:
+def _blocks(reply: Reply) -> Iterator[tuple[Json, list[Json]]]:
+    """Every content block as it opens, with the deltas that fill it."""
+    if reply.thinking:
+        deltas: list[Json] = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(reply.thinking)]
+        yield _thinking("", ""), [*deltas, {"type": "signature_delta", "signature": _signature(reply.thinking)}]
+    if reply.text:
+        yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces(reply.text)]
+    for call in reply.calls:
+        parts = [] if call.arguments is None else ["", *slices(call.json)]
+        yield {**_tool_use(call), "input": {}}, [{"type": "input_json_delta", "partial_json": part} for part in parts]
+
+
+def _block(index: int, opening: Json, deltas: list[Json], *, empty: bool) -> Iterator[Frame]:
+    # Reasoning is not counted, so that a stream which breaks does so in the answer.
+    counted = opening["type"] != "thinking"
     yield _event("content_block_start", index=index, content_block=opening)
     for delta in deltas:
-        yield _event("content_block_delta", chunk=True, index=index, delta=delta)
+        yield _event("content_block_delta", chunk=counted, index=index, delta=delta)
+        if empty:
+            yield _event("ping")
+        if empty and delta["type"] == "text_delta":
+            yield _event("content_block_delta", index=index, delta={"type": "text_delta", "text": ""})
     yield _event("content_block_stop", index=index)
+
+
+def _thinking(text: str, signature: str) -> Json:
+    return {"type": "thinking", "thinking": text, "signature": signature}
+
+
+def _signature(thinking: str) -> str:
+    return "sig" + digest(thinking, encoded=False)
 
 
 def _envelope(body: Json) -> Json:
@@ -121,8 +159,9 @@ def _stop(reply: Reply) -> Json:
 
 
 def _usage(reply: Reply) -> Json:
-    cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
-    return {"input_tokens": reply.prompt_tokens, **cache, "output_tokens": reply.completion_tokens}
+    # Unlike the others, Anthropic leaves what came from the cache out of the input.
+    cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": reply.cached}
+    return {"input_tokens": reply.prompt_tokens - reply.cached, **cache, "output_tokens": reply.completion_tokens}
 
 
 def _tools(body: Json) -> tuple[tuple[Tool, ...], str | None]:
@@ -172,11 +211,14 @@ def _check_tool_answers(messages: list[Json]) -> None:
         blocks = message["content"] if isinstance(message["content"], list) else []
         answered = {b["tool_use_id"] for b in blocks if b["type"] == "tool_result"}
         if answered - waiting:
-            raise BadRequest(
-                f"unexpected tool_use_id found in tool_result blocks: {', '.join(answered - waiting)}"
-            )
+            raise BadRequest(f"unexpected tool_use_id found in tool_result blocks: {', '.join(answered - waiting)}")
         if waiting - answered:
-            raise BadRequest(
-                f"tool_use ids without tool_result blocks after them: {', '.join(waiting - answered)}"
-            )
+            raise BadRequest(f"tool_use ids without tool_result blocks after them: {', '.join(waiting - answered)}")
         waiting = {b["id"] for b in blocks if b["type"] == "tool_use"}
+
+
+def _check_signatures(messages: list[Json]) -> None:
+    blocks = (b for m in messages if isinstance(m["content"], list) for b in m["content"])
+    for block in blocks:
+        if block["type"] == "thinking" and block.get("signature") != _signature(block["thinking"]):
+            raise BadRequest("Invalid `signature` in `thinking` block")

@@ -26,14 +26,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from .anthropic_wire import Messages
-from .brain import Ask, fault_of
+from .brain import Ask, fault_of, modifiers_of
 from .calls import Call, Cut, Delivery, Log
 from .directives import DirectiveError, Fault
+from .gemini_wire import BatchEmbedContents, EmbedContent, GenerateContent
 from .openai_text import Completions, Embeddings, Rerank
 from .openai_wire import ChatCompletions
 from .wire import BadRequest, Frame, Wire, about
 
 _PAUSE = 0.05
+_GAP = 0.001
+_PIECE = 13
 _CHUNKS_BEFORE_A_BREAK = 2
 
 
@@ -49,12 +52,36 @@ def create_app(models: tuple[str, ...]) -> Starlette:
         "/v1/rerank": Rerank(),
         "/v2/rerank": Rerank(),
     }
+    methods: dict[str, Wire] = {
+        "generateContent": GenerateContent(),
+        "streamGenerateContent": GenerateContent(),
+        "embedContent": EmbedContent(),
+        "batchEmbedContents": BatchEmbedContents(),
+    }
 
     async def serve(request: Request) -> Delivery:
         wire = wires[request.url.path]
         call = await _record(log, request, wire.name)
+        return attend(call, wire, call.body)
+
+    async def serve_gemini(request: Request) -> Delivery:
+        method = request.path_params["method"]
+        wire = methods.get(method, methods["generateContent"])
+        call = await _record(log, request, wire.name)
+        if "x-goog-api-key" not in call.headers and "key" not in call.query:
+            return _refuse(call, wire, 403, "Method doesn't allow unregistered callers. Please use API Key.")
+        if method not in methods:
+            return _refuse(call, wire, 404, f"{method} is not found for API version v1beta.")
+        streams = method.startswith("stream")
+        if streams and call.query.get("alt") != "sse":
+            return _refuse(call, wire, 400, "The test upstream streams with alt=sse only.")
+        # Google names the model and the streaming in the path.
+        said = {"model": request.path_params["model"], "stream": streams}
+        return attend(call, wire, {**call.body, **said} if isinstance(call.body, dict) else call.body)
+
+    def attend(call: Call, wire: Wire, body: Any) -> Delivery:
         try:
-            return _respond(log, call, wire)
+            return _respond(log, call, wire, body)
         except (BadRequest, DirectiveError) as error:
             return _refuse(call, wire, 400, str(error))
         except Exception:
@@ -68,6 +95,12 @@ def create_app(models: tuple[str, ...]) -> Starlette:
         call.outcome, call.status = "answered", 200
         return JSONResponse(_model_list(models, anthropic))
 
+    async def list_gemini(request: Request) -> JSONResponse:
+        call = await _record(log, request, "gemini")
+        call.outcome, call.status = "answered", 200
+        does = {"supportedGenerationMethods": list(methods)}
+        return JSONResponse({"models": [{"name": f"models/{m}", "displayName": m, **does} for m in models]})
+
     async def calls(request: Request) -> JSONResponse:
         return JSONResponse([asdict(call) for call in log.calls])
 
@@ -76,7 +109,8 @@ def create_app(models: tuple[str, ...]) -> Starlette:
         return JSONResponse({})
 
     routes = [Route(path, serve, methods=["POST"]) for path in wires]
-    routes += [Route("/v1/models", list_models), Route("/_calls", calls)]
+    routes += [Route("/v1/models", list_models), Route("/v1beta/models", list_gemini), Route("/_calls", calls)]
+    routes.append(Route("/v1beta/models/{model:path}:{method}", serve_gemini, methods=["POST"]))
     return Starlette(routes=[*routes, Route("/_clear", clear, methods=["POST"])])
 
 
@@ -86,13 +120,13 @@ async def _record(log: Log, request: Request, wire: str) -> Call:
         body: Any = json.loads(raw) if raw else None
     except ValueError:
         body = raw.decode(errors="replace")
-    call = Call(request.url.path, wire, dict(request.headers), body, time.time())
+    head, query = dict(request.headers), dict(request.query_params)
+    call = Call(request.url.path, wire, head, body, time.time(), query=query)
     log.calls.append(call)
     return call
 
 
-def _respond(log: Log, call: Call, wire: Wire) -> Delivery:
-    body = call.body
+def _respond(log: Log, call: Call, wire: Wire, body: Any) -> Delivery:
     if not isinstance(body, dict):
         raise BadRequest("We could not parse the JSON body of your request.")
     try:
@@ -103,13 +137,16 @@ def _respond(log: Log, call: Call, wire: Wire) -> Delivery:
     if fault and fault.kind == "hang":
         return Delivery(call, _never())
     if fault and fault.kind == "error":
-        headers = {"retry-after": fault.retry_after} if fault.retry_after else {}
+        # Google says it in the body.
+        headers = {"retry-after": fault.retry_after} if fault.retry_after and wire.name != "gemini" else {}
         return _failure(call, fault.status, wire.fault_error(fault, ask), headers)
     if body.get("stream"):
         frames = list(wire.frames(body, ask, fault))
         end = wire.error_frame(f"The stream broke at '{about(ask)}'")
         outcome = "error" if fault and fault.kind == "midstream-error" else "answered"
-        return Delivery(call, _stream(call, frames, fault, end), "text/event-stream", outcome=outcome)
+        parts = _stream(call, frames, fault, end)
+        parts = _cut(parts) if modifiers_of(ask).bytes else parts
+        return Delivery(call, parts, "text/event-stream", outcome=outcome)
     if fault and fault.kind == "midstream-error":
         return _failure(call, 500, wire.error(500, f"The request broke at '{about(ask)}'"))
     data = _encode(wire.answer(body, ask, fault))
@@ -141,6 +178,22 @@ async def _stream(call: Call, frames: list[Frame], fault: Fault | None, end: byt
         call.chunks += frame.chunk
         if frame.chunk and kind == "slow":
             await asyncio.sleep(_PAUSE)
+
+
+async def _cut(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in other pieces: each ends amid an event, and where a character has several bytes amid it."""
+    held = b""
+    async for part in parts:
+        held += part
+        start = 0
+        for end in range(1, len(held)):
+            if end - start >= _PIECE or held[end] & 0xC0 == 0x80:
+                yield held[start:end]
+                start = end
+                # A client that is slower than the server would get the pieces put together again.
+                await asyncio.sleep(_GAP)
+        held = held[start:]
+    yield held
 
 
 async def _whole(data: bytes, fault: Fault | None) -> AsyncIterator[bytes]:

@@ -13,8 +13,8 @@ from itertools import cycle, islice
 from typing import Any
 from uuid import uuid4
 
-from . import directives, lexical
-from .directives import Call, Fault, Say, Script
+from . import directives, lexical, verdicts
+from .directives import Call, Fault, Modifiers, Say, Script
 from .schema import Json, instance
 
 _MODEL_VERDICTS = ("guard", "judge")
@@ -82,28 +82,45 @@ class Ask:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool call in a reply; each wire gives the id its vendor's prefix."""
+    """A tool call in a reply; each wire gives the id its vendor's prefix. `arguments` of None are no arguments."""
 
     name: str
-    arguments: Json
+    arguments: Json | None
     id: str = field(default_factory=lambda: uuid4().hex[:24])
 
     @property
     def json(self) -> str:
-        """The arguments as the vendor sends them."""
-        return json.dumps(self.arguments, ensure_ascii=False)
+        """The arguments as text, the empty one for none."""
+        return "" if self.arguments is None else json.dumps(self.arguments, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. `finish` is stop, length or tool_calls; usage is in words (tokens of this world)."""
+    """What to answer. `finish` is stop, length, tool_calls or content_filter; usage is in words (tokens of this world).
+
+    `thinking` precedes the text and counts in `completion_tokens`; `cached` of `prompt_tokens` come from the
+    cache; with `empty` a stream also has chunks without content.
+    """
 
     text: str = ""
+    thinking: str = ""
     calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
     stop_sequence: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached: int = 0
+    empty: bool = False
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """The words of the reasoning."""
+        return len(self.thinking.split())
+
+
+def modifiers_of(ask: Ask) -> Modifiers:
+    """What the last user message asks for besides its answer."""
+    return Modifiers() if ask.verdict_only else directives.parse(ask.question).modifiers
 
 
 def fault_of(ask: Ask) -> Fault | None:
@@ -115,16 +132,26 @@ def fault_of(ask: Ask) -> Fault | None:
 def decide(ask: Ask, fault: Fault | None = None) -> Reply:
     """The reply to `ask`; a `fault` that streams gets a text of as many words as it needs chunks."""
     prompt = len(ask.system.split()) + sum(len(m.text.split()) for m in ask.messages)
-    if fault is not None:
+    if fault is not None and fault.kind == "refuse":
+        reply = Reply(_said(ask), finish="content_filter")
+    elif fault is not None:
         words = _echo(ask).split()
         count = fault.chunks or max(4, len(words))
-        reply = Reply(" ".join(islice(cycle(words), count)))
+        reply = _limit(ask, Reply(" ".join(islice(cycle(words), count))))
     else:
         answer = _answer(ask)
-        reply = Reply(answer) if isinstance(answer, str) else Reply(calls=answer, finish="tool_calls")
-    reply = reply if reply.calls else _limit(ask, reply)
+        reply = _limit(ask, Reply(answer)) if isinstance(answer, str) else Reply(calls=answer, finish="tool_calls")
+    modifiers = modifiers_of(ask)
     said = reply.text + " ".join(f"{c.name} {c.json} " for c in reply.calls)
-    return replace(reply, prompt_tokens=prompt, completion_tokens=len(said.split()))
+    # Legacy completions have no place for reasoning.
+    reply = replace(reply, thinking=modifiers.think if ask.style == "echo" else "")
+    return replace(
+        reply,
+        prompt_tokens=prompt,
+        completion_tokens=reply.reasoning_tokens + len(said.split()),
+        cached=min(modifiers.cached, prompt),
+        empty=modifiers.empty,
+    )
 
 
 def pieces(text: str) -> list[str]:
@@ -156,13 +183,12 @@ def _is_text(part: Any) -> bool:
 
 def _answer(ask: Ask) -> str | tuple[ToolCall, ...]:
     if "guard" in ask.model:
-        return _guard(ask.question)
+        return verdicts.guard(ask.question)
     if "judge" in ask.model:
-        return _judge(ask.question)
+        return verdicts.judge(ask.question)
     script = directives.parse(ask.question)
-    chain = script.chain()
-    if chain:
-        step = chain[ask.rounds] if ask.rounds < len(chain) else None
+    if script.chain():
+        step = _step(ask, script)
         if isinstance(step, Say):
             return step.text.replace("$result", _last_result(ask))
         if step is not None:
@@ -173,12 +199,24 @@ def _answer(ask: Ask) -> str | tuple[ToolCall, ...]:
         return forced
     results = [m for m in ask.turn if m.role == "tool"]
     search = next((t for t in ask.tools if t.name.endswith("search")), None)
-    if search and not ask.turn and ask.question.rstrip().endswith("?"):
-        return (ToolCall(search.name, {"query": ask.question}),)
+    if search and not ask.turn and script.shown.rstrip().endswith("?"):
+        return (ToolCall(search.name, {"query": script.shown}),)
     if results and any(name.endswith("search") for m in ask.turn for name in m.calls):
         retrieved = "\n".join(m.text for m in results)
-        return _final(ask, script, f"found: {lexical.best_sentences(ask.question, retrieved)}")
+        return _final(ask, script, f"found: {lexical.best_sentences(script.shown, retrieved)}")
     return _final(ask, script, _done(ask) if results else _echo(ask))
+
+
+def _step(ask: Ask, script: Script) -> Say | tuple[Call, ...] | None:
+    """The step of the chain that this round of the turn has reached."""
+    chain = script.chain()
+    return chain[ask.rounds] if ask.rounds < len(chain) else None
+
+
+def _said(ask: Ask) -> str:
+    """What ``[[say]]`` makes a refused answer say before the filter acts."""
+    step = _step(ask, directives.parse(ask.question))
+    return step.text.replace("$result", _last_result(ask)) if isinstance(step, Say) else ""
 
 
 def _call(ask: Ask, calls: tuple[Call, ...]) -> str | tuple[ToolCall, ...]:
@@ -231,26 +269,11 @@ def _final(ask: Ask, script: Script, text: str) -> str:
 def _echo(ask: Ask) -> str:
     images = [digest for m in ask.messages for digest in m.images]
     turns = sum(1 for m in ask.messages if m.role == "user")
-    text = f"{ask.style}[{ask.model}]: {ask.question}"
+    question = ask.question if ask.verdict_only else directives.parse(ask.question).shown
+    text = f"{ask.style}[{ask.model}]: {question}"
     text += f" | system: {ask.system}" if ask.system else ""
     text += f" | images: {len(images)} {' '.join(images)}" if images else ""
     return text + (f" | turns: {turns}" if turns > 1 else "")
-
-
-def _guard(prompt: str) -> str:
-    """Judges what stands between Llama Guard's conversation marks, so its own categories never count."""
-    marked = re.search(r"<BEGIN CONVERSATION>(.*)<END CONVERSATION>", prompt, re.DOTALL)
-    conversation = marked.group(1) if marked else prompt
-    return "unsafe\nS1" if re.search(r"\bpoison", conversation, re.IGNORECASE) else "safe"
-
-
-def _judge(prompt: str) -> str:
-    """Compares the words of the ``EXPECTED:`` and ``GENERATED:`` lines; one may go on over several lines."""
-    found = dict(re.findall(r"^(EXPECTED|GENERATED):(.*?)(?=^[A-Z]+:|\Z)", prompt, re.DOTALL | re.MULTILINE))
-    expected, generated = (
-        set(re.findall(r"\w+", found.get(k, "").lower())) for k in ("EXPECTED", "GENERATED")
-    )
-    return f"Score: {int(bool(expected) and expected <= generated)}"
 
 
 def _limit(ask: Ask, reply: Reply) -> Reply:

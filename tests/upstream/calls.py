@@ -16,7 +16,8 @@ class Call:
     """One received call.
 
     `time` is seconds since the epoch. `outcome` is pending, answered, disconnected (the client left) or
-    error (a vendor error, or a connection cut on purpose). `chunks` counts the content chunks sent.
+    error (a vendor error, or a connection cut on purpose). `chunks` counts the content chunks sent. `query`
+    holds the URL's parameters.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Call:
     outcome: str = "pending"
     status: int = 0
     chunks: int = 0
+    query: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,9 +84,7 @@ class Delivery:
         try:
             async for part in self.parts:
                 if not started:
-                    await send(
-                        {"type": "http.response.start", "status": self.status, "headers": self._head()}
-                    )
+                    await send({"type": "http.response.start", "status": self.status, "headers": self._head()})
                     started = True
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         except Cut:

@@ -5,6 +5,28 @@ step (parallel tool calls), steps joined with `` then `` follow one another in a
 double brackets whose name is not known is ordinary text, so documents may contain ``[[links]]``; a
 known name with arguments that do not parse raises `DirectiveError`, so that a typing mistake in a
 test is seen at once.
+
+============================  =========================================================================
+``[[say TEXT]]``              the answer is TEXT; ``$result`` is the latest tool results
+``[[call NAME JSON]]``        a tool call; without JSON its arguments are empty, as each vendor sends that
+``[[error STATUS VARIANT]]``  an error; the variants are context, content and key, or none
+``[[refuse]]``                a content filter ends the answer, which is empty or what ``[[say]]`` says;
+                              ``[[refuse prompt]]`` blocks the prompt itself where a vendor tells the two apart
+``[[hang]]``                  no answer
+``[[slow N]]``                N content chunks with pauses
+``[[break]]``                 the connection ends amid the answer
+``[[midstream-error]]``       the stream sends two content chunks, then an error
+============================  =========================================================================
+
+All but say and call take ``model=``, ``times=`` and ``retry-after=`` (see `Fault`). Modifiers change an
+answer whatever else stands in the message; they are in no chain and an echo leaves them out:
+
+==================  ===================================================================================
+``[[think TEXT]]``  the answer begins with TEXT as reasoning
+``[[cached N]]``    N of the prompt's tokens are reported as read from the cache
+``[[empty]]``       the stream also sends chunks without content
+``[[bytes]]``       the stream is sent in pieces that cut through characters and events
+==================  ===================================================================================
 """
 
 from __future__ import annotations
@@ -14,8 +36,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-FAULTS = ("error", "hang", "slow", "break", "midstream-error")
-_OPENING = re.compile(r"\[\[(error|hang|slow|break|midstream-error|call|say)(?=\s|\]\])")
+FAULTS = ("error", "hang", "slow", "break", "midstream-error", "refuse")
+MODIFIERS = ("think", "cached", "empty", "bytes")
+_VARIANTS = {"error": ("", "context", "content", "key"), "refuse": ("", "prompt")}
+_OPENING = re.compile(rf"\[\[({'|'.join((*FAULTS, *MODIFIERS, 'call', 'say'))})(?=\s|\]\])")
 _JOINER = re.compile(r"\s+(&|then)\s+(?=\[\[)")
 
 
@@ -42,10 +66,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Call:
-    """One tool call that the model shall make."""
+    """One tool call that the model shall make; `arguments` of None are sent as the vendor sends none."""
 
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,16 @@ class Say:
     text: str
 
 
+@dataclass(frozen=True)
+class Modifiers:
+    """What the message's modifiers ask for; `cached` counts tokens."""
+
+    think: str = ""
+    cached: int = 0
+    empty: bool = False
+    bytes: bool = False
+
+
 Calls = tuple[Call, ...]
 Step = Fault | Say | Calls
 Chain = tuple[Step, ...]
@@ -62,10 +96,15 @@ Chain = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Script:
-    """All directives of one message, and the text that is left without them."""
+    """All directives of one message.
+
+    `rest` is the text that is left without them, `shown` the text without the modifiers only.
+    """
 
     chains: tuple[Chain, ...]
     rest: str
+    shown: str
+    modifiers: Modifiers
 
     def fault(self, model: str, step: int, *, only_addressed: bool = False) -> Fault | None:
         """The fault that stands at `step` (tool-call rounds already made) for `model`, if any.
@@ -93,19 +132,62 @@ class Script:
 
 def parse(text: str) -> Script:
     """Reads every directive in `text`. Raises `DirectiveError` for one that is malformed."""
+    shown, modifiers = _modifiers(text)
     chains: list[list[Step]] = []
     rest: list[str] = []
     joiner, position = "", 0
-    while opening := _OPENING.search(text, position):
+    while opening := _OPENING.search(shown, position):
         if not joiner:
-            rest.append(text[position : opening.start()])
-        step, end = _directive(opening.group(1), text, opening.end())
+            rest.append(shown[position : opening.start()])
+        step, end = _directive(opening.group(1), shown, opening.end())
         _append(chains, step, joiner)
-        joined = _JOINER.match(text, end)
-        known = joined and _OPENING.match(text, joined.end())
+        joined = _JOINER.match(shown, end)
+        known = joined and _OPENING.match(shown, joined.end())
         joiner, position = (joined.group(1), joined.end()) if joined and known else ("", end)
-    rest.append(text[position:])
-    return Script(tuple(tuple(chain) for chain in chains), " ".join(" ".join(rest).split()))
+    rest.append(shown[position:])
+    words = " ".join(" ".join(rest).split())
+    return Script(tuple(tuple(chain) for chain in chains), words, shown, modifiers)
+
+
+def _modifiers(text: str) -> tuple[str, Modifiers]:
+    """`text` without its modifiers, and what they ask for."""
+    found: dict[str, Any] = {}
+    kept: list[str] = []
+    position = 0
+    while opening := _OPENING.search(text, position):
+        name, end = opening.group(1), opening.end()
+        if name not in MODIFIERS:
+            end = _directive(name, text, end)[1]
+            kept.append(text[position:end])
+        else:
+            before = text[position : opening.start()]
+            if re.search(r"\]\]\s+(&|then)\s+$", "".join(kept) + before):
+                raise DirectiveError(f"[[{name}]] cannot be joined to a chain")
+            arguments, end = _until_closed(name, text, end)
+            found[name] = _modifier(name, arguments.strip())
+            kept.append(before)
+            end += len(text[end:]) - len(text[end:].lstrip())
+        position = end
+    if not found:
+        return text, Modifiers()
+    return "".join([*kept, text[position:]]).strip(), Modifiers(**found)
+
+
+def _modifier(name: str, argument: str) -> str | int | bool:
+    if name == "think" and argument:
+        return argument
+    if name == "cached" and argument.isdecimal():
+        return int(argument)
+    if name in ("empty", "bytes") and not argument:
+        return True
+    raise DirectiveError(f"[[{name} {argument}]] is not understood")
+
+
+def _until_closed(name: str, text: str, start: int) -> tuple[str, int]:
+    end = text.find("]]", start)
+    if end < 0:
+        raise DirectiveError(f"[[{name} ... has no ]]")
+    return text[start:end], end + 2
 
 
 def _append(chains: list[list[Step]], step: Step, joiner: str) -> None:
@@ -124,13 +206,10 @@ def _directive(name: str, text: str, start: int) -> tuple[Step, int]:
     """Reads one directive whose arguments begin at `start`; returns it and where it ends."""
     if name == "call":
         return _call(text, start)
-    end = text.find("]]", start)
-    if end < 0:
-        raise DirectiveError(f"[[{name} ... has no ]]")
-    arguments = text[start:end]
+    arguments, end = _until_closed(name, text, start)
     if name == "say":
-        return Say(arguments[1:]), end + 2
-    return _fault(name, arguments.split()), end + 2
+        return Say(arguments[1:]), end
+    return _fault(name, arguments.split()), end
 
 
 def _call(text: str, start: int) -> tuple[Step, int]:
@@ -138,7 +217,7 @@ def _call(text: str, start: int) -> tuple[Step, int]:
     head = re.compile(r"\s+([^\s\]{]+)\s*").match(text, start)
     if head is None:
         raise DirectiveError("[[call needs a tool name")
-    arguments: Any = {}
+    arguments: Any = None
     position = head.end()
     if not text.startswith("]]", position):
         try:
@@ -146,7 +225,7 @@ def _call(text: str, start: int) -> tuple[Step, int]:
         except json.JSONDecodeError as error:
             raise DirectiveError(f"[[call {head.group(1)}: {error}") from None
     closing = re.compile(r"\s*\]\]").match(text, position)
-    if closing is None or not isinstance(arguments, dict):
+    if closing is None or not isinstance(arguments, dict | None):
         raise DirectiveError(f"[[call {head.group(1)} needs one JSON object and then ]]")
     return (Call(head.group(1), arguments),), closing.end()
 
@@ -154,18 +233,16 @@ def _call(text: str, start: int) -> tuple[Step, int]:
 def _fault(kind: str, words: list[str]) -> Fault:
     options = dict(word.split("=", 1) for word in words if "=" in word)
     plain = [word for word in words if "=" not in word]
+    numbers = [plain.pop(0)] if kind in ("error", "slow") and plain else []
+    variant = plain.pop(0) if plain else ""
     unknown = set(options) - {"retry-after", "model", "times"}
-    wanted = {"error": (1, 2), "slow": (1, 1)}.get(kind, (0, 0))
-    if unknown or not wanted[0] <= len(plain) <= wanted[1]:
+    if unknown or plain or variant not in _VARIANTS.get(kind, ("",)) or (kind in ("error", "slow") and not numbers):
         raise DirectiveError(f"[[{kind} {' '.join(words)}]] is not understood")
     try:
-        number = int(plain[0]) if plain else 0
+        number = int(numbers[0]) if numbers else 0
         times = int(options["times"]) if "times" in options else None
     except ValueError:
         raise DirectiveError(f"[[{kind} {' '.join(words)}]] needs a number") from None
-    variant = plain[1] if len(plain) == 2 else ""
-    if variant not in ("", "context", "content"):
-        raise DirectiveError(f"[[error]] knows context and content, not {variant}")
     return Fault(
         kind=kind,
         status=number if kind == "error" else 0,

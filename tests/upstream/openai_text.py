@@ -44,6 +44,8 @@ class Completions(OpenAIErrors):
             for piece in pieces(reply.text):
                 choice = {"index": i, "text": piece, "logprobs": _legacy_logprobs(body, [piece])}
                 yield Frame(sse({**envelope, "choices": [{**choice, "finish_reason": None}]}), chunk=True)
+                if reply.empty:
+                    yield Frame(sse({**envelope, "choices": []}))
             last = {"index": i, "text": "", "logprobs": None, "finish_reason": reply.finish}
             yield Frame(sse({**envelope, "choices": [last]}))
             total = _sum(total, reply)
@@ -65,6 +67,8 @@ class Completions(OpenAIErrors):
                     finish=reply.finish,
                     prompt_tokens=counted,
                     completion_tokens=done,
+                    cached=0 if k else reply.cached,
+                    empty=reply.empty,
                 )
 
 
@@ -173,4 +177,5 @@ def _legacy_logprobs(body: Json, tokens: list[str]) -> Json | None:
 
 def _sum(total: Reply, reply: Reply) -> Reply:
     prompt = total.prompt_tokens + reply.prompt_tokens
-    return Reply(prompt_tokens=prompt, completion_tokens=total.completion_tokens + reply.completion_tokens)
+    completion = total.completion_tokens + reply.completion_tokens
+    return Reply(prompt_tokens=prompt, completion_tokens=completion, cached=total.cached + reply.cached)

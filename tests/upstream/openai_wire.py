@@ -1,8 +1,9 @@
 """OpenAI chat completions.
 
 Formats: OpenAI API reference, "Create chat completion" and "Chat completion chunk object"; errors as in
-the guide "Error codes". Refuses what the real API refuses: a tool message without its call, a call
-without its answer, a tool name outside ``[a-zA-Z0-9_-]{1,64}``.
+the guide "Error codes", and from servers that are compatible with it; `reasoning_content` as in DeepSeek's
+guide "Reasoning model" and vLLM's "Reasoning outputs". Refuses what the real API refuses: a tool message
+without its call, a call without its answer, a tool name outside ``[a-zA-Z0-9_-]{1,64}``.
 """
 
 from __future__ import annotations
@@ -19,18 +20,23 @@ from .directives import Fault
 from .schema import Json
 from .wire import BadRequest, Frame, about, as_list, digest, required, size, slices, sse
 
+_INVALID = "invalid_request_error"
 _CODES = {
-    400: ("invalid_request_error", None, "Invalid request"),
-    401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided"),
+    400: (_INVALID, None, "Invalid request"),
+    401: (_INVALID, "invalid_api_key", "Incorrect API key provided"),
+    402: ("insufficient_quota", "insufficient_balance", "Insufficient balance"),
     403: ("permission_error", "permission_denied", "Your project does not have access to this"),
-    404: (
-        "invalid_request_error",
-        "model_not_found",
-        "The model does not exist or you do not have access to it",
-    ),
+    404: (_INVALID, "model_not_found", "The model does not exist or you do not have access to it"),
+    408: (_INVALID, "request_timeout", "The request took too long to arrive"),
+    409: (_INVALID, "conflict", "The resource was changed by another request, try again"),
+    413: (_INVALID, "request_too_large", "The request body is too large"),
+    422: (_INVALID, None, "The request was well-formed but could not be processed"),
     429: ("rate_limit_error", "rate_limit_exceeded", "Rate limit reached"),
     500: ("server_error", None, "The server had an error while processing your request"),
+    502: ("server_error", None, "Bad gateway"),
     503: ("server_error", None, "The engine is currently overloaded, please try again later"),
+    504: ("server_error", None, "The server did not answer in time"),
+    529: ("server_error", "overloaded", "The servers are overloaded"),
 }
 
 
@@ -53,13 +59,11 @@ class OpenAIErrors:
             body["error"].update(param="messages", code="context_length_exceeded")
             return body
         if fault.variant == "content":
-            message = (
-                f"Your request was rejected as a result of our safety system, because of '{about(ask)}'."
-            )
+            message = f"Your request was rejected as a result of our safety system, because of '{about(ask)}'."
             body = self.error(400, message)
             body["error"]["code"] = "content_policy_violation"
             return body
-        phrase = _CODES.get(fault.status, _CODES[500])[2]
+        phrase = _CODES.get(401 if fault.variant == "key" else fault.status, _CODES[500])[2]
         return self.error(fault.status, f"{phrase}: '{about(ask)}'")
 
     def error_frame(self, message: str) -> bytes:
@@ -91,6 +95,8 @@ class ChatCompletions(OpenAIErrors):
     def answer(self, body: Json, ask: Ask, fault: Fault | None) -> Json:
         reply = decide(ask, fault)
         message: Json = {"role": "assistant", "content": None if reply.calls else reply.text, "refusal": None}
+        if reply.thinking:
+            message["reasoning_content"] = reply.thinking
         if reply.calls:
             message["tool_calls"] = [
                 {"id": f"call_{c.id}", "type": "function", "function": {"name": c.name, "arguments": c.json}}
@@ -111,19 +117,33 @@ class ChatCompletions(OpenAIErrors):
             envelope["usage"] = None
         indices = range(body.get("n") or 1)
 
-        def frame(delta: Json, finish: str | None = None, logprobs: Json | None = None) -> Iterator[Frame]:
+        def frame(
+            delta: Json, finish: str | None = None, logprobs: Json | None = None, counted: bool = True
+        ) -> Iterator[Frame]:
+            content = counted and bool(delta) and "role" not in delta
             for i in indices:
                 choice = {"index": i, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
                 # Counted once, not once per choice: faults count chunks of content.
-                yield Frame(
-                    sse({**envelope, "choices": [choice]}), bool(delta) and "role" not in delta and i == 0
-                )
+                yield Frame(sse({**envelope, "choices": [choice]}), content and i == 0)
 
+        def blanks() -> Iterator[Frame]:
+            """A chunk without choices, as Azure sends before a prompt's answer, and one whose delta is empty."""
+            if reply.empty:
+                yield Frame(sse({**envelope, "choices": []}))
+                yield from frame({})
+
+        yield from blanks()
         yield from frame({"role": "assistant", "content": None if reply.calls else ""})
+        for piece in pieces(reply.thinking):
+            # Not counted, so that a stream which breaks does so in the answer.
+            yield from frame({"reasoning_content": piece}, counted=False)
+            yield from blanks()
         for piece in pieces(reply.text):
             yield from frame({"content": piece}, logprobs=_logprobs(body, [piece]))
+            yield from blanks()
         for call in _call_deltas(reply):
             yield from frame({"tool_calls": [call]})
+            yield from blanks()
         yield from frame({}, reply.finish)
         if with_usage:
             yield Frame(sse({**envelope, "choices": [], "usage": usage(reply, len(indices))}))
@@ -133,11 +153,16 @@ class ChatCompletions(OpenAIErrors):
 def usage(reply: Reply, n: int = 1) -> Json:
     """OpenAI's usage block; the completion counts once for each of `n` choices."""
     completion = reply.completion_tokens * n
-    return {
+    counts: Json = {
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": completion,
         "total_tokens": reply.prompt_tokens + completion,
     }
+    if reply.cached:
+        counts["prompt_tokens_details"] = {"cached_tokens": reply.cached}
+    if reply.thinking:
+        counts["completion_tokens_details"] = {"reasoning_tokens": reply.reasoning_tokens * n}
+    return counts
 
 
 def _envelope(body: Json, kind: str) -> Json:
@@ -181,9 +206,7 @@ def _tools(body: Json) -> tuple[tuple[Tool, ...], str | None]:
         function = tool.get("function") or {}
         name = function.get("name", "")
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
-            raise BadRequest(
-                f"Invalid 'tools[].function.name': '{name}' does not match '^[a-zA-Z0-9_-]{{1,64}}$'"
-            )
+            raise BadRequest(f"Invalid 'tools[].function.name': '{name}' does not match '^[a-zA-Z0-9_-]{{1,64}}$'")
         tools.append(Tool(name, function.get("parameters") or {}, function.get("description") or ""))
     choice = body.get("tool_choice")
     if choice == "none":

@@ -82,9 +82,7 @@ def start_upstream(models: Sequence[str] = MODELS, port: int = 0) -> Iterator[Up
     """
     package = Path(__file__).parent
     command = [sys.executable, "-m", f"{package.name}.app", "--port", str(port), "--models", ",".join(models)]
-    process = subprocess.Popen(
-        command, cwd=package.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, cwd=package.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     upstream = Upstream(f"http://127.0.0.1:{line.strip()}", process)
