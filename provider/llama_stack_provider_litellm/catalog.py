@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from .errors import ConfigError
+from .errors import ConfigError, ModelNotFound
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,15 @@ class Catalog:
     def suggestions(self, name: str) -> list[str]:
         """Up to three listed names that look like ``name``."""
         return difflib.get_close_matches(name, list(self.entries), n=3, cutoff=0.5)
+
+    def not_found(self, name: str) -> ModelNotFound:
+        """The error for a name that nothing here serves, with the names that come near."""
+        near = self.suggestions(name)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        return ModelNotFound(
+            f"Model '{name}' is not in the LiteLLM config.{hint} `llama-stack-litellm models` shows what is.",
+            model=name,
+        )
 
     @cached_property
     def _patterns(self) -> list[tuple[ModelEntry, re.Pattern[str]]]:
@@ -174,7 +183,7 @@ def _info(name: str, deployment: Mapping[str, Any], registry: Registry) -> dict[
     info = {**known, **stated}
     # `dimensions` among the params shortens every vector that the deployment returns.
     dimensions = deployment["litellm_params"].get("dimensions")
-    if dimensions and "output_vector_size" not in stated:
+    if dimensions and not stated.get("output_vector_size"):
         info["output_vector_size"] = dimensions
     if "mode" not in stated and stated.get("output_vector_size"):
         info["mode"] = "embedding"

@@ -78,6 +78,32 @@ def test_a_refused_connection(stack: Stack) -> None:
 def test_an_unknown_model(stack: Stack) -> None:
     answer = post(stack, "/openai/v1/chat/completions", {"model": "litellm/nope", "messages": ask("hi")})
     assert answer.status_code == 404
+    near = post(stack, "/openai/v1/chat/completions", {"model": "litellm/embeding", "messages": ask("hi")})
+    assert near.status_code == 404
+    assert "Did you mean embedding?" in near.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": ask("hi"), "tools": [{"type": "function", "function": {"name": "f", "parameters": 5}}]}, ""),
+        ({"messages": ask("hi"), "tools": [{"type": "function"}]}, ""),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": ask("hi"), "temperature": "hot"}, "temperature"),
+    ],
+)
+def test_a_body_that_is_wrong(stack: Stack, model: str, body: dict[str, Any], words: str) -> None:
+    answer = post(stack, "/openai/v1/chat/completions", {"model": model, **body})
+    assert answer.status_code == 400, answer.text
+    assert words in answer.text
+
+
+def test_ten_megabytes_of_prompt(stack: Stack, model: str) -> None:
+    text = "lorem ipsum " * 870_000
+    answer = post(stack, "/openai/v1/chat/completions", {"model": model, "messages": ask(text), "max_tokens": 5})
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["finish_reason"] == "length"
 
 
 def test_an_embedding_model_cannot_chat(stack: Stack) -> None:
@@ -115,8 +141,13 @@ def test_other_providers_data_is_not_ours(stack: Stack) -> None:
 
 
 def test_errors_are_logged_in_a_line_and_no_key_ever(stack: Stack) -> None:
-    post(stack, "/openai/v1/chat/completions", {"model": "gpt", "messages": ask("[[error 401]]"), "stream": True})
+    before = len(stack.log)
+    for stream in (False, True):
+        for fault in ("error 401", "midstream-error"):
+            body = {"model": "gpt", "messages": ask(f"[[{fault}]]"), "stream": stream}
+            post(stack, "/openai/v1/chat/completions", body)
     log = stack.log
+    assert "Model gpt" in log[before:]
+    assert "Traceback" not in log[before:]
     assert OPENAI_KEY not in log
     assert ANTHROPIC_KEY not in log
-    assert "Traceback" not in log, log[log.index("Traceback") - 200 :][:3000]

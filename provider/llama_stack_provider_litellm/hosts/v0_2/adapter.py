@@ -41,7 +41,7 @@ from ... import caller
 from ...catalog import Catalog
 from ...config import LiteLLMConfig
 from ...engines import Engine
-from ...errors import InvalidRequest, ModelNotFound
+from ...errors import InvalidRequest
 from . import legacy_answers, legacy_requests, lookup, openai_answers, requests, server
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class LiteLLMInferenceAdapter:
         """Accept an alias for a model of the LiteLLM config."""
         name = model.provider_resource_id or model.identifier
         if name not in self._catalog().entries and self._catalog().resolve(name) is None:
-            raise ValueError(self._unknown(name))
+            raise self._catalog().not_found(name)
         return model
 
     async def unregister_model(self, model_id: str) -> None:
@@ -253,7 +253,7 @@ class LiteLLMInferenceAdapter:
         stack's process can call it."""
         name = model.removeprefix(f"{self.__provider_id__}/")
         if self._catalog().resolve(name) is None:
-            raise ModelNotFound(self._unknown(name), model=name)
+            raise self._catalog().not_found(name)
         request = requests.rerank(model=name, query=query, documents=items, top_n=max_num_results)
         ranked = await self._engine.rerank(request, self._caller())
         return RerankResponse(data=[RerankData(index=row.index, relevance_score=row.score) for row in ranked])
@@ -372,8 +372,3 @@ class LiteLLMInferenceAdapter:
                 f"'{model_id.replace('*', 'gpt-4o-mini', 1)}'."
             )
         return name
-
-    def _unknown(self, name: str) -> str:
-        near = self._catalog().suggestions(name)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        return f"Model '{name}' is not in the LiteLLM config.{hint} Add it there, or see `llama-stack-litellm models`."

@@ -45,6 +45,8 @@ def chat(
     logprobs: LogProbConfig | None,
 ) -> Request:
     """A chat completion request from the parameters of the legacy ``chat_completion``."""
+    if not messages:
+        raise InvalidRequest("messages: there must be at least one.")
     request: Request = {"model": model, "messages": [_message(message) for message in messages]}
     request |= _sampling(sampling_params) | _response_format(response_format)
     if tools:

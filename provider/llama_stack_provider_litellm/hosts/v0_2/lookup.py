@@ -63,8 +63,13 @@ def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> N
         found = await original(type, identifier)
         if found is not None or type != "model":
             return found
-        entry = catalog().resolve(identifier.removeprefix(prefix))
+        models, name = catalog(), identifier.removeprefix(prefix)
+        entry = models.resolve(name)
         if entry is None:
+            # Under our own prefix the answer is ours, with the names that come near. A bare name may be another
+            # provider's, and one that is registered but may not be read must look as if it were not there.
+            if identifier.startswith(prefix) and not await table.dist_registry.get("model", identifier):
+                raise models.not_found(name)
             return None
         if await table.dist_registry.get("model", prefix + entry.name):
             # A listed model: by its own id, so that the host's access rules decide.

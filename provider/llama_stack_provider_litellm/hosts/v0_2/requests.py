@@ -20,6 +20,8 @@ _FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
 
 def chat(*, model: str, messages: list[Any], **options: Any) -> Request:
     """A chat completion request from the parameters of ``openai_chat_completion``."""
+    if not messages:
+        raise InvalidRequest("messages: there must be at least one.")
     request = _given(options)
     request["model"] = model
     request["messages"] = [_plain(message) for message in messages]
@@ -73,6 +75,8 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
 def _function(function: Any) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise InvalidRequest("tools: each function needs a `name`.")
+    if not isinstance(function.get("parameters") or {}, dict):
+        raise InvalidRequest(f"tools: the `parameters` of '{function['name']}' must be a JSON schema, an object.")
     return {field: function[field] for field in _FUNCTION_FIELDS if function.get(field) is not None}
 
 
