@@ -23,11 +23,15 @@ def litellm_config(upstream: Upstream) -> str:
 model_list:
 - {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {openai}}}}}
 - {{model_name: claude, litellm_params: {{model: anthropic/claude-sonnet-4-5, {anthropic}}}}}
+- {{model_name: local, litellm_params: {{model: openai/echo-1, {openai}}}}}
 - {{model_name: guard, litellm_params: {{model: openai/guard-1, {openai}}}}}
 - {{model_name: judge, litellm_params: {{model: openai/judge-1, {openai}}}}}
 - model_name: embedding
   litellm_params: {{model: openai/embed-1, {openai}}}
   model_info: {{mode: embedding, output_vector_size: 64}}
+- model_name: mismeasured
+  litellm_params: {{model: openai/embed-1, {openai}}}
+  model_info: {{mode: embedding, output_vector_size: 32}}
 - model_name: unmeasured
   litellm_params: {{model: openai/embed-2, {openai}}}
   model_info: {{mode: embedding}}

@@ -1,0 +1,139 @@
+"""What a caller sends arrives at the upstream, or is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.conftest import litellm_config
+from tests.stack import Stack, running_stack
+from tests.upstream.process import Upstream
+
+# `gpt` is a model that LiteLLM knows, `local` one that it does not.
+CHAT: dict[str, Any] = {
+    "frequency_penalty": 0.5,
+    "logit_bias": {"50": 1.0},
+    "logprobs": True,
+    "max_completion_tokens": 60,
+    "max_tokens": 50,
+    "n": 2,
+    "presence_penalty": 0.25,
+    "response_format": {"type": "json_object"},
+    "seed": 7,
+    "stop": ["zz"],
+    "temperature": 0.3,
+    "top_p": 0.9,
+    "user": "ann",
+}
+TEXT: dict[str, Any] = {
+    "best_of": 2,
+    "echo": True,
+    "frequency_penalty": 0.5,
+    "logit_bias": {"50": 1.0},
+    "max_tokens": 50,
+    "n": 2,
+    "presence_penalty": 0.25,
+    "prompt_logprobs": 1,
+    "seed": 7,
+    "stop": ["zz"],
+    "suffix": "the end",
+    "temperature": 0.3,
+    "top_p": 0.9,
+    "user": "ann",
+    "guided_choice": ["a", "b"],
+}
+
+
+def post(stack: Stack, path: str, body: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{stack.url}/v1/openai/v1/{path}", json=body, timeout=30)
+
+
+def sent(upstream: Upstream, word: str) -> dict[str, Any]:
+    (call,) = [call for call in upstream.calls() if word in json.dumps(call["body"])]
+    return {"path": call["path"], **call["body"]}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("model", ["gpt", "local"])
+@pytest.mark.parametrize("name", CHAT)
+def test_chat_parameters_arrive(
+    stack: Stack, upstream: Upstream, word: str, model: str, name: str, stream: bool
+) -> None:
+    body = {"model": model, "messages": [{"role": "user", "content": word}], name: CHAT[name], "stream": stream}
+    answer = post(stack, "chat/completions", body)
+    assert answer.status_code == 200
+    assert '"error"' not in answer.text
+    assert sent(upstream, word)[name] == CHAT[name]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", TEXT)
+def test_text_parameters_arrive_at_the_text_endpoint(
+    stack: Stack, upstream: Upstream, word: str, name: str, stream: bool
+) -> None:
+    answer = post(stack, "completions", {"model": "local", "prompt": word, name: TEXT[name], "stream": stream})
+    assert answer.status_code == 200
+    assert '"error"' not in answer.text
+    body = sent(upstream, word)
+    assert body["path"] == "/v1/completions"
+    assert body[name] == TEXT[name]
+
+
+@pytest.mark.parametrize("dimensions", [16, 64])
+def test_dimensions_arrive_and_are_checked(stack: Stack, upstream: Upstream, word: str, dimensions: int) -> None:
+    answer = post(stack, "embeddings", {"model": "embedding", "input": [word], "dimensions": dimensions, "user": "ann"})
+    assert len(answer.json()["data"][0]["embedding"]) == dimensions
+    body = sent(upstream, word)
+    assert (body["dimensions"], body["user"]) == (dimensions, "ann")
+
+
+def test_vectors_of_another_size_than_the_config_says(stack: Stack, word: str) -> None:
+    answer = post(stack, "embeddings", {"model": "mismeasured", "input": [word]})
+    assert answer.status_code == 502
+    assert "expected vectors of 32 numbers, found 64" in answer.json()["detail"]
+
+
+def test_the_legacy_strategies_arrive(stack: Stack, upstream: Upstream, word: str) -> None:
+    strategies: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"type": "greedy"}, {"temperature": 0.0}),
+        ({"type": "top_p", "temperature": 0.5, "top_p": 0.7}, {"temperature": 0.5, "top_p": 0.7}),
+        ({"type": "top_k", "top_k": 3}, {"top_k": 3}),
+    ]
+    for number, (strategy, expected) in enumerate(strategies):
+        stack.client().inference.chat_completion(
+            model_id="litellm/local",
+            messages=[{"role": "user", "content": f"{word}-{number}"}],
+            sampling_params={"strategy": strategy, "repetition_penalty": 1.2},
+        )
+        body = sent(upstream, f"{word}-{number}")
+        assert {key: body.get(key) for key in ("temperature", "top_p", "top_k") if key in body} == expected
+        assert body["repetition_penalty"] == 1.2
+
+
+def test_what_a_vendor_does_not_take_is_an_error_that_names_it(stack: Stack, word: str) -> None:
+    answer = post(
+        stack, "chat/completions", {"model": "claude", "messages": [{"role": "user", "content": word}], "seed": 7}
+    )
+    assert answer.status_code == 400
+    assert "seed" in answer.json()["detail"]
+    assert "drop_params" in answer.json()["detail"]
+
+
+def test_what_is_left_out_is_named_once_or_refused(upstream: Upstream, tmp_path: Path, word: str) -> None:
+    config = litellm_config(upstream) + "litellm_settings: {drop_params: true}\n"
+    body = {"model": "claude", "messages": [{"role": "user", "content": word}], "seed": 7, "n": 2}
+    with running_stack(tmp_path, config) as stack:
+        for _ in range(3):
+            assert post(stack, "chat/completions", body).status_code == 200
+        log = " ".join(stack.log.split())
+        for name in ("seed", "n"):
+            assert log.count(f"Model 'claude': its vendor does not take `{name}`; LiteLLM leaves it out.") == 1
+    with running_stack(tmp_path, config, LITELLM_STRICT_PARAMS="true") as stack:
+        answer = post(stack, "chat/completions", body)
+        assert answer.status_code == 400
+        assert "`n`, `seed`" in answer.json()["detail"]
+        assert post(stack, "chat/completions", {**body, "model": "gpt"}).status_code == 200
