@@ -73,8 +73,8 @@ def _allowed(headers: Mapping[str, str], allowed: Sequence[str]) -> dict[str, st
                 f"litellm_headers: '{name}' is not allowed. Allowed are: {', '.join(allowed) or 'none'}; "
                 "whoever runs the stack can list more in `allowed_headers` of the provider's config."
             )
-        if any(ord(char) < 32 or ord(char) == 127 for char in value):
-            raise InvalidRequest(f"litellm_headers: the value of '{name}' holds a control character.")
+        if not (value.isascii() and value.isprintable()):
+            raise InvalidRequest(f"litellm_headers: the value of '{name}' holds what no HTTP header can carry.")
     return lowered
 
 

@@ -60,7 +60,7 @@ class Catalog:
     """The models of one LiteLLM config."""
 
     entries: Mapping[str, ModelEntry]
-    wildcards: Mapping[str, list[Mapping[str, Any]]]
+    groups: Mapping[str, list[Mapping[str, Any]]]
     registry: Registry
 
     def resolve(self, name: str) -> ModelEntry | None:
@@ -92,21 +92,28 @@ class Catalog:
         wildcards.sort(key=lambda entry: len(entry.name.replace("*", "")), reverse=True)
         return [(entry, re.compile(re.escape(entry.name).replace(r"\*", "(.*)"), re.S)) for entry in wildcards]
 
+    def deployments(self, name: str) -> list[Mapping[str, Any]]:
+        """The entries of ``model_list`` that serve ``name``, a wildcard's with the name put in."""
+        return self.groups.get(name) or self._group(name)
+
     @cached_property
     def _matched(self) -> Callable[[str], ModelEntry | None]:
         # Bounded: the names come from callers.
         return lru_cache(maxsize=1024)(self._match)
 
     def _match(self, name: str) -> ModelEntry | None:
+        group = self._group(name)
+        return _entry(name, group, self.registry) if group else None
+
+    def _group(self, name: str) -> list[Mapping[str, Any]]:
         # Some of LiteLLM's vendors (huggingface, oobabooga) take a URL for a model's name, and would send the
         # configured key there.
         if "://" in name or any(char.isspace() for char in name):
-            return None
+            return []
         for wildcard, pattern in self._patterns:
             if match := pattern.fullmatch(name):
-                group = [_filled(deployment, match.groups()) for deployment in self.wildcards[wildcard.name]]
-                return _entry(name, group, self.registry)
-        return None
+                return [_filled(deployment, match.groups()) for deployment in self.groups[wildcard.name]]
+        return []
 
 
 def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalog:
@@ -132,8 +139,7 @@ def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalo
             )
         else:
             entries[name] = entry
-    wildcards = {name: group for name, group in groups.items() if "*" in name}
-    return Catalog(entries=entries, wildcards=wildcards, registry=registry)
+    return Catalog(entries=entries, groups=groups, registry=registry)
 
 
 def _filled(deployment: Mapping[str, Any], parts: Iterable[str]) -> Mapping[str, Any]:

@@ -29,6 +29,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 
@@ -213,6 +215,11 @@ _BY_CLASS: dict[str, type[RequestError]] = {
     "APIResponseValidationError": BadGateway,
 }
 
+_BY_WORDS: dict[str, type[RequestError]] = {
+    "crossed budget": BudgetExceeded,
+    "due to tags configuration": PermissionRefused,
+}
+
 _BY_STATUS: dict[int, type[RequestError]] = {
     400: InvalidRequest,
     401: UpstreamAuthentication,
@@ -235,10 +242,12 @@ def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str]
 
     ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.
     """
+    # A stream that broke before its first chunk: what broke it says more.
+    exc = getattr(exc, "original_exception", None) or exc
     kind = _kind(exc)
     deployment = _deployment(exc)
     retry_after = retry_after_seconds(exc)
-    said = redact(_text(exc))
+    said = redact(words_of(exc))
     where = f"{model} ({deployment})" if deployment and deployment != model else model
     parts = [f"Model {where}: {said}"]
     if retry_after is not None:
@@ -250,6 +259,11 @@ def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str]
 
 def _kind(exc: BaseException) -> type[RequestError]:
     status = _status(exc)
+    if isinstance(exc, ValueError):
+        # The Router says some things with bare ValueErrors; only their words tell them apart.
+        for words, said in _BY_WORDS.items():
+            if words in str(exc):
+                return said
     for cls in type(exc).__mro__:
         if kind := _BY_CLASS.get(cls.__name__):
             # LiteLLM files a vendor's 529 and 409 under its general classes; the status says more.
@@ -273,16 +287,18 @@ def _deployment(exc: BaseException) -> str | None:
 
 
 # "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "slow down"
-_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Z]\w*(?:Error|Exception|Timeout)?: )+(?:\w+Exception - )?")
+_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): )+(?:\w+Exception - )?")
 # What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
-    r"\s*(?:No fallback model group found|LiteLLM: model group|Received Model Group|Passed model=|"
+    r"\s*(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
+    r"Received Model Group|Passed model=|"
     r"model=\S+\. (?:context_window|content_policy)_fallback).*",
     re.S,
 )
 
 
-def _text(exc: BaseException) -> str:
+def words_of(exc: BaseException) -> str:
+    """What an exception of LiteLLM says, without class names, advice on LiteLLM's Python API and tracebacks."""
     text = getattr(exc, "message", None) or str(exc)
     text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", str(text))).strip()
     text = _inner_message(text) or text or type(exc).__name__
@@ -308,13 +324,24 @@ def retry_after_seconds(exc: BaseException) -> float | None:
         return float(cooldown)
     for headers in _header_sets(exc):
         for name in ("retry-after", "llm_provider-retry-after"):
-            try:
-                seconds = float(headers.get(name))
-            except (TypeError, ValueError):
-                continue
-            if 0 <= seconds < math.inf:
+            seconds = _seconds(headers.get(name))
+            if seconds is not None:
                 return seconds
     return None
+
+
+def _seconds(value: Any) -> float | None:
+    """A ``Retry-After``: seconds, or the date at which they are over (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def _header_sets(exc: BaseException) -> Iterator[Any]:

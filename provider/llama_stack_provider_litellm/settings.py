@@ -41,11 +41,6 @@ class LiteLLMSettings:
     litellm_settings: dict[str, Any] = field(default_factory=dict)
     not_honoured: tuple[str, ...] = ()
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every configured value that must not show in a log or an error."""
-        return tuple(_secrets(self.model_list)) + tuple(_secrets([self.router_settings, self.litellm_settings]))
-
 
 def demo_config_path() -> Path:
     """The packaged demo models' config, wherever the working directory is."""
@@ -113,7 +108,22 @@ def _checked_model(source: Path, index: int, item: object) -> dict[str, Any]:
     if not isinstance(item.get("model_info") or {}, dict):
         raise ConfigError(f"{where}: `model_info` must be a mapping.")
     checked: dict[str, Any] = _resolved(source, f"model_list[{index}] ({name})", item)
+    _check_wildcard(where, name, checked["litellm_params"])
     return checked
+
+
+def _check_wildcard(where: str, name: str, params: Mapping[str, Any]) -> None:
+    """A wildcard must not let a caller choose the vendor that a configured key is sent to."""
+    model = params["model"]
+    if 0 < model.count("*") < name.count("*"):
+        # LiteLLM then asks for the caller's own words, whatever vendor they name.
+        raise ConfigError(f"{where}: `model_name` has more * than `litellm_params.model` ({model}). Give both as many.")
+    bound = params.get("api_base") or params.get("base_url") or params.get("custom_llm_provider")
+    if "*" in model.split("/", 1)[0] and not bound and any("key" in key or "token" in key for key in params):
+        raise ConfigError(
+            f"{where}: with `model: {model}` and a key, a caller could choose the vendor that gets the key. Write one "
+            "wildcard for each vendor (`openai/*`), or take the key out: LiteLLM reads each vendor's own variable."
+        )
 
 
 def _resolved(source: Path, where: str, value: Any) -> Any:
@@ -131,18 +141,6 @@ def _resolved(source: Path, where: str, value: Any) -> Any:
             )
         return os.environ[variable]
     return value
-
-
-def _secrets(value: Any, key: str = "") -> list[str]:
-    """Values of keys that hold credentials (``api_key``, ``aws_secret_access_key``, ``redis_password`` …)."""
-    if isinstance(value, Mapping):
-        return [secret for name, item in value.items() for secret in _secrets(item, str(name))]
-    if isinstance(value, list):
-        return [secret for item in value for secret in _secrets(item, key)]
-    lowered = key.lower()
-    is_credential = any(word in lowered for word in ("key", "secret", "password", "token", "credential"))
-    # Shorter values would blot out innocent words; `max_tokens` and the like are numbers.
-    return [value] if is_credential and isinstance(value, str) and len(value) >= 6 else []
 
 
 def apply(settings: LiteLLMSettings) -> None:

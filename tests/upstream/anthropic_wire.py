@@ -9,6 +9,7 @@ reasoning that comes back changed ("Extended thinking", preserving thinking bloc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -78,12 +79,12 @@ class Messages:
         reply = decide(ask, fault)
         start = {**_envelope(body), "content": [], "stop_reason": None, "stop_sequence": None}
         # The first count is an estimate; message_delta brings the whole.
-        start["usage"] = {**_usage(reply), "output_tokens": 1}
+        start["usage"] = {**_usage(replace(reply, thinking="")), "output_tokens": 1}
         yield _event("message_start", message=start)
         yield _event("ping")
         for index, (opening, deltas) in enumerate(_blocks(reply)):
             yield from _block(index, opening, deltas, empty=reply.empty)
-        yield _event("message_delta", delta=_stop(reply), usage={"output_tokens": reply.completion_tokens})
+        yield _event("message_delta", delta=_stop(reply), usage=_output(reply))
         yield _event("message_stop")
 
     def error(self, status: int, message: str) -> Json:
@@ -161,7 +162,12 @@ def _stop(reply: Reply) -> Json:
 def _usage(reply: Reply) -> Json:
     # Unlike the others, Anthropic leaves what came from the cache out of the input.
     cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": reply.cached}
-    return {"input_tokens": reply.prompt_tokens - reply.cached, **cache, "output_tokens": reply.completion_tokens}
+    return {"input_tokens": reply.prompt_tokens - reply.cached, **cache, **_output(reply)}
+
+
+def _output(reply: Reply) -> Json:
+    details = {"output_tokens_details": {"thinking_tokens": reply.reasoning_tokens}} if reply.thinking else {}
+    return {"output_tokens": reply.completion_tokens, **details}
 
 
 def _tools(body: Json) -> tuple[tuple[Tool, ...], str | None]:

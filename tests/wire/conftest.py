@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import litellm
 import openai
 import pytest
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
 from tests.upstream import Upstream, start_upstream
 
@@ -31,7 +33,7 @@ SCHEMA = {
         "age": {"type": "integer"},
         "home": {"$ref": "#/$defs/Home"},
         "tags": {"type": "array", "items": {"type": "string"}},
-        "mood": {"enum": ["sad", "glad"]},
+        "mood": {"type": "string", "enum": ["sad", "glad"]},
     },
     "required": ["name", "age", "home", "tags", "mood"],
     "additionalProperties": False,
@@ -44,7 +46,13 @@ GUARD_TEMPLATE = (
     "<BEGIN UNSAFE CONTENT CATEGORIES>\nS1: Poison.\n<END UNSAFE CONTENT CATEGORIES>\n"
     "<BEGIN CONVERSATION>\n\nUser: {}\n\n<END CONVERSATION>\nSay poison or not."
 )
-SHAPES = ("openai", "anthropic")
+# What stands after the upstream's URL in `api_base`; each vendor's adapter appends the rest itself.
+BASES = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
+# LiteLLM asks its price list what a Gemini model can do: for a name that it does not know it turns the system prompt
+# into a user's message and the response schema into words.
+NAMES = {"openai": "m", "anthropic": "m", "gemini": "gemini-2.5-flash"}
+SHAPES = tuple(BASES)
+_LOOP = asyncio.Runner()
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +67,25 @@ def upstream(server: Upstream) -> Upstream:
     return server
 
 
-@pytest.fixture(autouse=True)
-def httpx_under_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LiteLLM's aiohttp transport leaves sessions of Anthropic streams open, which fails the suite."""
-    monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
+@pytest.fixture(scope="package", autouse=True)
+def litellm_on_one_loop() -> Iterator[None]:
+    """LiteLLM keeps its clients, and they belong to an event loop; so all tests here have the same one."""
+    with pytest.MonkeyPatch.context() as patch, _LOOP:
+        # The aiohttp transport leaves sessions of Anthropic streams open, which fails the suite.
+        patch.setattr(litellm, "disable_aiohttp_transport", True)
+        streams = AsyncHTTPHandler()
+        patch.setattr(litellm, "module_level_aclient", streams)
+        litellm.in_memory_llm_clients_cache.flush_cache()
+        yield
+        _LOOP.run(_close(streams))
+
+
+async def _close(streams: AsyncHTTPHandler) -> None:
+    await streams.close()
+    await litellm.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    # A closed transport lets go of its socket in the loop's next round.
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -86,12 +109,27 @@ def messages(upstream: Upstream, text: str, **more: Any) -> httpx.Response:
         return http.post(f"{upstream.url}/v1/messages", json=body, headers={"x-api-key": "sk-ant"})
 
 
+def gemini(upstream: Upstream, text: str, method: str = "generateContent", **more: Any) -> httpx.Response:
+    """A request in Google's own form, without a client in between."""
+    body = {"contents": [{"role": "user", "parts": [{"text": text}]}], **more}
+    query = "?alt=sse" if method.startswith("stream") else ""
+    url = f"{upstream.url}/v1beta/models/m:{method}{query}"
+    with httpx.Client(trust_env=False) as http:
+        return http.post(url, json=body, headers={"x-goog-api-key": "k"})
+
+
+def events(response: httpx.Response) -> list[Any]:
+    """The data of every server-sent event."""
+    lines = response.text.splitlines()
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
+
+
 async def through_litellm(upstream: Upstream, shape: str, text: str | list[Any], **more: Any) -> Any:
-    """One LiteLLM call in either vendor's form; a streamed answer comes back put together."""
+    """One LiteLLM call in a vendor's form; a streamed answer comes back put together."""
     conversation = text if isinstance(text, list) else [{"role": "user", "content": text}]
     options: dict[str, Any] = {
-        "model": f"{shape}/m",
-        "api_base": upstream.url + ("/v1" if shape == "openai" else ""),
+        "model": f"{shape}/{NAMES[shape]}",
+        "api_base": upstream.url + BASES[shape],
         "api_key": "sk-x",
         "num_retries": 0,
         "max_retries": 0,
@@ -99,6 +137,8 @@ async def through_litellm(upstream: Upstream, shape: str, text: str | list[Any],
         "_skip_mcp_handler": True,
         **more,
     }
+    if options.get("stream"):
+        options.setdefault("stream_options", {"include_usage": True})
     answer: Any = await litellm.acompletion(messages=conversation, **options)
     if not options.get("stream"):
         return answer
@@ -107,15 +147,5 @@ async def through_litellm(upstream: Upstream, shape: str, text: str | list[Any],
 
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end and closes LiteLLM's clients, which belong to the event loop that ends here."""
-
-    async def run_and_close() -> T:
-        try:
-            return await work
-        finally:
-            await litellm.close_litellm_async_clients()
-            litellm.in_memory_llm_clients_cache.flush_cache()
-            # A closed transport lets go of its socket in the loop's next round.
-            await asyncio.sleep(0)
-
-    return asyncio.run(run_and_close())
+    """Runs to the end on the loop that LiteLLM's clients belong to."""
+    return _LOOP.run(work)

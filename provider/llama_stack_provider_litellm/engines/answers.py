@@ -17,10 +17,13 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.create_embedding_response import Usage
 from pydantic import ValidationError
 
+from ..errors import BadGateway
+from .base import Reranked
+
 
 def chat(response: Any) -> ChatCompletion:
     """A ``litellm.ModelResponse`` as a chat completion."""
-    return _typed(ChatCompletion, _dump(response))
+    return _typed(ChatCompletion, _with_choices(response))
 
 
 async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
@@ -37,7 +40,7 @@ async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> Async
 
 def completion(response: Any) -> Completion:
     """A ``litellm.TextCompletionResponse`` as a text completion."""
-    return _typed(Completion, _dump(response))
+    return _typed(Completion, _with_choices(response))
 
 
 async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Completion]:
@@ -77,18 +80,25 @@ async def _with_usage(
         yield {**last, "choices": [], "usage": usage}
 
 
-def embeddings(response: Any) -> CreateEmbeddingResponse:
-    """A ``litellm.EmbeddingResponse``, in input order, as floats."""
+def embeddings(response: Any, *, count: int) -> CreateEmbeddingResponse:
+    """A ``litellm.EmbeddingResponse``, in input order, as floats.
+
+    Raises BadGateway unless there are ``count`` vectors: a store would put the ones that there are beside
+    the wrong texts.
+    """
     data = _dump(response)
-    rows = sorted(data["data"], key=lambda row: row["index"])
+    found = data.get("data") or []
+    if len(found) != count:
+        raise BadGateway(f"The vendor answered {count} inputs with {len(found)} vectors.")
+    vectors = [row["embedding"] for row in sorted(found, key=lambda row: row.get("index") or 0)]
     used = data.get("usage") or {}
     # Without validation: it would look at every number of every vector.
     return CreateEmbeddingResponse.model_construct(
         object="list",
         model=data.get("model") or "",
         data=[
-            Embedding.model_construct(object="embedding", index=row["index"], embedding=_to_floats(row["embedding"]))
-            for row in rows
+            Embedding.model_construct(object="embedding", index=index, embedding=_to_floats(vector))
+            for index, vector in enumerate(vectors)
         ],
         usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
     )
@@ -100,6 +110,19 @@ def packed(answer: CreateEmbeddingResponse) -> CreateEmbeddingResponse:
         raw = struct.pack(f"<{len(row.embedding)}f", *row.embedding)
         row.embedding = base64.b64encode(raw).decode("ascii")  # type: ignore[assignment]
     return answer
+
+
+def reranked(response: Any) -> list[Reranked]:
+    """A ``litellm.RerankResponse``, best first."""
+    ranked = [Reranked(index=row["index"], score=row["relevance_score"]) for row in response.results or []]
+    return sorted(ranked, key=lambda row: row.score, reverse=True)
+
+
+def _with_choices(response: Any) -> dict[str, Any]:
+    data = _dump(response)
+    if not data.get("choices"):
+        raise BadGateway("The vendor's answer holds no choice.")
+    return data
 
 
 def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answer:

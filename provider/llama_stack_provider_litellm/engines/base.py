@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ..caller import Caller
 from ..catalog import Catalog
+from .stream import Stream
 
 Request = dict[str, Any]
 """An OpenAI request body. ``model`` is a name of the LiteLLM config. The host adapter builds it from
@@ -38,13 +38,13 @@ class Engine(Protocol):
     async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
         """A chat completion (OpenAI ``POST /v1/chat/completions``)."""
 
-    async def chat_stream(self, request: Request, caller: Caller) -> AsyncIterator[ChatCompletionChunk]:
+    async def chat_stream(self, request: Request, caller: Caller) -> Stream[ChatCompletionChunk]:
         """The same in chunks. The last chunk that holds a choice, or the one after it, holds the usage."""
 
     async def complete(self, request: Request, caller: Caller) -> Completion:
         """A text completion (OpenAI ``POST /v1/completions``)."""
 
-    async def complete_stream(self, request: Request, caller: Caller) -> AsyncIterator[Completion]:
+    async def complete_stream(self, request: Request, caller: Caller) -> Stream[Completion]:
         """The same in chunks, with the usage in the last."""
 
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:

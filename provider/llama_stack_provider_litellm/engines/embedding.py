@@ -54,6 +54,11 @@ async def in_batches(request: Request, vendors: Sequence[str], send: Send) -> Cr
     return _joined([task.result() for task in tasks], ranges)
 
 
+def count(inputs: Any) -> int:
+    """How many vectors an ``input`` asks for: one text, or one token array, is one."""
+    return 1 if isinstance(inputs, str) or isinstance(inputs[0], int) else len(inputs)
+
+
 def check_size(answer: CreateEmbeddingResponse, *, model: str, expected: int | None) -> None:
     """Raise BadGateway when a vector is not ``expected`` numbers long: a store would mix what cannot be compared."""
     if expected is None:
@@ -70,7 +75,7 @@ def check_size(answer: CreateEmbeddingResponse, *, model: str, expected: int | N
 
 def _ranges(inputs: Any, most: int) -> list[slice]:
     """Slices of the inputs, each within ``most`` inputs and the token limit; one text, or one token array, is one."""
-    if isinstance(inputs, str) or isinstance(inputs[0], int):
+    if count(inputs) == 1:
         return [slice(0, 1)]
     ranges: list[slice] = []
     start, tokens = 0, 0

@@ -18,6 +18,8 @@ from .base import Request
 
 logger = logging.getLogger(__name__)
 
+_MOST_TOLD = 1000
+
 # What LiteLLM would hold back, because it does not know the model, from servers that speak OpenAI's own format.
 _UNDERSTOOD = ("user", "dimensions")
 _OPENAI_SHAPED = frozenset(
@@ -52,24 +54,19 @@ def vendor_of(params: Mapping[str, Any]) -> str:
 class Guard:
     """Watches what the deployments of a config will not pass on."""
 
-    def __init__(self, model_list: Iterable[Mapping[str, Any]], *, strict: bool) -> None:
+    def __init__(self, *, strict: bool) -> None:
         self._strict = strict
         self._told: set[tuple[str, str]] = set()
-        self._groups: dict[str, list[Mapping[str, Any]]] = {}
-        for deployment in model_list:
-            self._groups.setdefault(deployment["model_name"], []).append(deployment["litellm_params"])
 
-    def check(self, request: Request, upstreams: Iterable[str]) -> None:
+    def check(self, request: Request, deployments: Iterable[Mapping[str, Any]]) -> None:
         """Name, once per model, every parameter of a chat request that will not arrive.
 
-        ``upstreams`` are the vendors' names (``vendor/model``) behind the request's model. Raises
-        UnsupportedParameter instead when the config says ``strict_params``.
+        ``deployments`` are the entries of ``model_list`` that may serve it. Raises UnsupportedParameter
+        instead when the provider's config says ``strict_params``.
         """
         model = request["model"]
         chosen = _CHOSEN & request.keys()
-        # A model that a wildcard matched has no deployment of its own name.
-        deployments = self._groups.get(model) or [{"model": upstream} for upstream in upstreams]
-        lost = {name for params in deployments for name in _lost(params, chosen, request)}
+        lost = {name for item in deployments for name in _lost(item["litellm_params"], chosen, request)}
         if not lost:
             return
         if self._strict:
@@ -79,7 +76,8 @@ class Guard:
                 model=model,
             )
         for name in sorted(lost):
-            if (model, name) not in self._told:
+            # Bounded: behind a wildcard the models are named by callers.
+            if (model, name) not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add((model, name))
                 logger.warning("Model '%s': its vendor does not take `%s`; LiteLLM leaves it out.", model, name)
 

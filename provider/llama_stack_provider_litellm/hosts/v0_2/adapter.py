@@ -42,12 +42,9 @@ from ...catalog import Catalog
 from ...config import LiteLLMConfig
 from ...engines import Engine
 from ...errors import InvalidRequest
-from . import legacy_answers, legacy_requests, lookup, openai_answers, requests, server
+from . import batch, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
 
 logger = logging.getLogger(__name__)
-
-# How many of one batch request are under way at once.
-_BATCH_CONCURRENCY = 16
 
 
 class LiteLLMInferenceAdapter:
@@ -324,16 +321,29 @@ class LiteLLMInferenceAdapter:
         return EmbeddingsResponse(embeddings=[row.embedding for row in answer.data])
 
     async def batch_chat_completion(
-        self, model_id: str, messages_batch: list[list[Message]], **options: Any
+        self,
+        model_id: str,
+        messages_batch: list[list[Message]],
+        sampling_params: SamplingParams | None = None,
+        tools: list[ToolDefinition] | None = None,
+        tool_config: ToolConfig | None = None,
+        response_format: ResponseFormat | None = None,
+        logprobs: LogProbConfig | None = None,
     ) -> BatchChatCompletionResponse:
         """Several conversations at once; the answers stand in the order of the questions."""
-        gate = asyncio.Semaphore(_BATCH_CONCURRENCY)
 
         async def one(messages: list[Message]) -> Any:
-            async with gate:
-                return await self.chat_completion(model_id, messages, **options)
+            return await self.chat_completion(
+                model_id,
+                messages,
+                sampling_params=sampling_params,
+                tools=tools,
+                tool_config=tool_config,
+                response_format=response_format,
+                logprobs=logprobs,
+            )
 
-        return BatchChatCompletionResponse(batch=await asyncio.gather(*map(one, messages_batch)))
+        return BatchChatCompletionResponse(batch=await batch.side_by_side(one, messages_batch))
 
     async def batch_completion(
         self,
@@ -344,13 +354,11 @@ class LiteLLMInferenceAdapter:
         logprobs: LogProbConfig | None = None,
     ) -> BatchCompletionResponse:
         """Several prompts at once; the answers stand in the order of the prompts."""
-        gate = asyncio.Semaphore(_BATCH_CONCURRENCY)
 
         async def one(content: InterleavedContent) -> Any:
-            async with gate:
-                return await self.completion(model_id, content, sampling_params, response_format, logprobs=logprobs)
+            return await self.completion(model_id, content, sampling_params, response_format, logprobs=logprobs)
 
-        return BatchCompletionResponse(batch=await asyncio.gather(*map(one, content_batch)))
+        return BatchCompletionResponse(batch=await batch.side_by_side(one, content_batch))
 
     # Helpers
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from llama_stack.apis.common.content_types import TextDelta, ToolCallDelta, ToolCallParseStatus
@@ -22,6 +23,8 @@ from llama_stack.models.llama.datatypes import StopReason, ToolCall
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageFunctionToolCall
 from pydantic import ValidationError
+
+from .closable import Closable
 
 _STOP_REASONS = {
     "stop": StopReason.end_of_turn,
@@ -67,7 +70,7 @@ def chat(answer: ChatCompletion) -> ChatCompletionResponse:
     ]
     return _ChatResponse(
         completion_message=CompletionMessage(
-            content=choice.message.content or "",
+            content=choice.message.content or choice.message.refusal or "",
             stop_reason=_stop_reason(choice.finish_reason),
             tool_calls=calls,
         ),
@@ -76,30 +79,30 @@ def chat(answer: ChatCompletion) -> ChatCompletionResponse:
     )
 
 
-async def chat_chunks(chunks: AsyncIterator[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionResponseStreamChunk]:
-    """The events of a streamed chat completion.
+async def chat_chunks(chunks: Closable[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionResponseStreamChunk]:
+    """The events of a streamed chat completion; closes ``chunks`` when they are left.
 
     Tool calls are shown as they grow (``in_progress``, as text) and given whole at the end (``succeeded``),
     one event per call, however the vendor cut and mixed their pieces.
     """
-    yield _event(ChatCompletionResponseEventType.start, TextDelta(text=""))
-    calls: dict[int, _GrowingCall] = {}
+    calls = _GrowingCalls()
     stop_reason: StopReason | None = None
     usage: Any = None
-    async for chunk in chunks:
-        usage = chunk.usage or usage
-        for choice in chunk.choices[:1]:
-            if choice.finish_reason:
-                stop_reason = _stop_reason(choice.finish_reason)
-            logprobs = _chat_logprobs(choice.logprobs)
-            if choice.delta.content or logprobs:
-                yield _progress(TextDelta(text=choice.delta.content or ""), logprobs)
-            for piece in choice.delta.tool_calls or []:
-                if shown := calls.setdefault(piece.index, _GrowingCall()).add(piece):
-                    yield _progress(ToolCallDelta(tool_call=shown, parse_status=ToolCallParseStatus.in_progress))
-    for call in calls.values():
-        whole = _tool_call(call.id, call.name, call.arguments)
-        yield _progress(ToolCallDelta(tool_call=whole, parse_status=ToolCallParseStatus.succeeded))
+    async with aclosing(chunks):
+        yield _event(ChatCompletionResponseEventType.start, TextDelta(text=""))
+        async for chunk in chunks:
+            usage = chunk.usage or usage
+            for choice in chunk.choices[:1]:
+                if choice.finish_reason:
+                    stop_reason = _stop_reason(choice.finish_reason)
+                text, logprobs = choice.delta.content or choice.delta.refusal or "", _chat_logprobs(choice.logprobs)
+                if text or logprobs:
+                    yield _progress(TextDelta(text=text), logprobs)
+                for piece in choice.delta.tool_calls or []:
+                    if shown := calls.add(piece):
+                        yield _progress(ToolCallDelta(tool_call=shown, parse_status=ToolCallParseStatus.in_progress))
+    for call in calls.whole():
+        yield _progress(ToolCallDelta(tool_call=call, parse_status=ToolCallParseStatus.succeeded))
     yield _event(
         ChatCompletionResponseEventType.complete,
         TextDelta(text=""),
@@ -119,17 +122,40 @@ def completion(answer: Completion) -> CompletionResponse:
     )
 
 
-async def completion_chunks(chunks: AsyncIterator[Completion]) -> AsyncIterator[CompletionResponseStreamChunk]:
+async def completion_chunks(chunks: Closable[Completion]) -> AsyncIterator[CompletionResponseStreamChunk]:
     """The pieces of a streamed text completion; the last one has the stop reason and the usage."""
     stop_reason, usage = StopReason.end_of_turn, None
-    async for chunk in chunks:
-        usage = chunk.usage or usage
-        for choice in chunk.choices[:1]:
-            if choice.finish_reason:
-                stop_reason = _stop_reason(choice.finish_reason)
-            if choice.text:
-                yield _CompletionChunk(delta=choice.text, logprobs=_text_logprobs(choice.logprobs))
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            usage = chunk.usage or usage
+            for choice in chunk.choices[:1]:
+                if choice.finish_reason:
+                    stop_reason = _stop_reason(choice.finish_reason)
+                if choice.text:
+                    yield _CompletionChunk(delta=choice.text, logprobs=_text_logprobs(choice.logprobs))
     yield _CompletionChunk(delta="", stop_reason=stop_reason, metrics=_metrics(usage))
+
+
+class _GrowingCalls:
+    """Tool calls whose pieces are still arriving, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._calls: list[_GrowingCall] = []
+        self._latest: dict[int, _GrowingCall] = {}
+
+    def add(self, piece: Any) -> str:
+        """Take a piece in; the text that it adds to ``name(arguments``."""
+        call = self._latest.get(piece.index)
+        # A new id begins a new call: some vendors give every call the same index.
+        if call is None or (piece.id and call.id and piece.id != call.id):
+            call = self._latest[piece.index] = _GrowingCall()
+            self._calls.append(call)
+        return call.add(piece)
+
+    def whole(self) -> Iterator[ToolCall]:
+        """The calls, each with all that has arrived of it."""
+        for call in self._calls:
+            yield _tool_call(call.id, call.name, call.arguments)
 
 
 class _GrowingCall:
@@ -154,15 +180,15 @@ class _GrowingCall:
         return shown + (function.arguments or "")
 
 
-def _tool_call(call_id: str, name: str, arguments: str | None) -> ToolCall:
+def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> ToolCall:
     """A host tool call. No arguments at all mean ``{}``; what is no JSON object, or one deeper than the
     host's type allows, stays the text that the model wrote."""
-    text = arguments or "{}"
+    text, name = arguments or "{}", name or ""
     try:
         parsed = json.loads(text)
-        return ToolCall(call_id=call_id, tool_name=name, arguments=parsed, arguments_json=text)
+        return ToolCall(call_id=call_id or "", tool_name=name, arguments=parsed, arguments_json=text)
     except (json.JSONDecodeError, ValidationError):
-        return ToolCall(call_id=call_id, tool_name=name, arguments=text, arguments_json=text)
+        return ToolCall(call_id=call_id or "", tool_name=name, arguments=text, arguments_json=text)
 
 
 def _stop_reason(finish_reason: str | None) -> StopReason:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from llama_stack.apis.inference import OpenAITokenLogProb, OpenAITopLogProb
 from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
 from openai.types.chat.chat_completion_token_logprob import TopLogprob
+
+from .closable import Closable
 
 
 class _TopLogProb(TopLogprob, OpenAITopLogProb):
@@ -17,16 +20,17 @@ class _TokenLogProb(ChatCompletionTokenLogprob, OpenAITokenLogProb):  # type: ig
     """The same for the token that stands above it."""
 
 
-async def storable(chunks: AsyncIterator[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
+async def storable(chunks: Closable[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
     """The chunks, with log probabilities that the host's inference store takes.
 
     When a stream ends the host puts them into its own types, which refuse openai's.
     """
-    async for chunk in chunks:
-        for choice in chunk.choices:
-            if choice.logprobs is not None and choice.logprobs.content:
-                choice.logprobs.content = [_storable(token) for token in choice.logprobs.content]
-        yield chunk
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            for choice in chunk.choices:
+                if choice.logprobs is not None and choice.logprobs.content:
+                    choice.logprobs.content = [_storable(token) for token in choice.logprobs.content]
+            yield chunk
 
 
 def _storable(token: ChatCompletionTokenLogprob) -> _TokenLogProb:

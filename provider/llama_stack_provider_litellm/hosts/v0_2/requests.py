@@ -101,6 +101,16 @@ def _stream_options(options: dict[str, Any]) -> dict[str, Any]:
     return {"include_usage": bool(options.get("include_usage"))}
 
 
+def _response_format(wanted: Any) -> Any:
+    if not isinstance(wanted, dict):
+        raise InvalidRequest("response_format: must be an object with a `type`.")
+    schema = wanted.get("json_schema")
+    if not isinstance(schema, dict):
+        return {"type": wanted.get("type")}
+    known = {field: schema[field] for field in ("name", "description", "schema", "strict") if field in schema}
+    return {"type": wanted.get("type"), "json_schema": known}
+
+
 def _text(item: Any) -> str:
     """The text of a rerank item; LiteLLM's rerank takes text only."""
     if isinstance(item, str):
@@ -117,4 +127,5 @@ _REDUCED: dict[str, Callable[[Any], Any]] = {
     "functions": lambda functions: [_function(function) for function in functions],
     "function_call": _function_call,
     "stream_options": _stream_options,
+    "response_format": _response_format,
 }

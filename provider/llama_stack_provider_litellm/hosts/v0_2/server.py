@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 from typing import Any
 
 from fastapi import HTTPException
@@ -19,7 +20,7 @@ from ...caller import UNREADABLE
 from ...errors import RequestError
 
 _MARK = "__litellm_provider__"
-_HEADER = "x-llamastack-provider-data"
+_HEADER_SPELLINGS = ("x-llamastack-provider-data", "X-LlamaStack-Provider-Data")
 
 
 def install() -> None:
@@ -29,7 +30,7 @@ def install() -> None:
     _replace(server, "translate_exception", _translate)
     _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
     logging.getLogger(server.__name__).addFilter(_plain_request_errors)
-    if "=info" not in os.environ.get("LLAMA_STACK_LOGGING", "").lower():
+    if not re.search(r"=(info|debug)", os.environ.get("LLAMA_STACK_LOGGING", "").lower()):
         # A line per request through rich costs a fifth of the request.
         logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
 
@@ -61,7 +62,8 @@ def _parse_provider_data(original: Any) -> Any:
 
     def parse_request_provider_data(headers: Any) -> Any:
         data = original(headers)
-        unreadable = not isinstance(data, dict) and headers.get(_HEADER)
+        # A server's headers know no case; the library client's are a plain dict.
+        unreadable = not isinstance(data, dict) and any(headers.get(name) for name in _HEADER_SPELLINGS)
         return {UNREADABLE: True} if unreadable else data
 
     return parse_request_provider_data

@@ -1,0 +1,54 @@
+"""The litellm library itself: imported once, quiet, and kept from what has no place in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ConfigError
+
+# litellm would fetch its price list and its list of beta headers from the network: the one while it is imported,
+# the other in the middle of a request, on the event loop. It brings a copy of both.
+_LOCAL_COPIES = ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS")
+
+
+def import_litellm() -> None:
+    """Import litellm, or say which extra brings it. Raises errors.ConfigError. Takes seconds the first time."""
+    for variable in _LOCAL_COPIES:
+        os.environ.setdefault(variable, "True")
+    try:
+        import litellm
+    except ModuleNotFoundError as exc:
+        if exc.name != "litellm":
+            raise
+        raise ConfigError(
+            "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
+        ) from None
+    from . import mcp_gateway, text_completion
+
+    mcp_gateway.install()
+    text_completion.install()
+    litellm.suppress_debug_info = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        if logging.getLogger().handlers:
+            # The process has logging of its own: litellm's handlers would write every line a second time.
+            logging.getLogger(name).handlers.clear()
+        if "LITELLM_LOG" not in os.environ:
+            # Two lines per request at litellm's own level.
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def known_model(name: str) -> Mapping[str, Any]:
+    """What LiteLLM's registry says about a vendor's model; empty for one that it does not know."""
+    import litellm
+
+    # For these vendors get_model_info asks the server, and a boot must not depend on it.
+    if name.startswith(("ollama/", "ollama_chat/")):
+        found: Mapping[str, Any] = litellm.model_cost.get(name, {})
+        return found
+    try:
+        return dict(litellm.get_model_info(name))
+    except Exception:  # litellm raises a bare Exception for an unknown model
+        return {}
