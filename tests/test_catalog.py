@@ -10,7 +10,7 @@ import pytest
 
 from llama_stack_provider_litellm import catalog
 from llama_stack_provider_litellm.catalog import Catalog, ModelEntry
-from llama_stack_provider_litellm.engines.router import known_model
+from llama_stack_provider_litellm.engines.library import known_model
 from llama_stack_provider_litellm.errors import ConfigError
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -148,7 +148,7 @@ def test_different_dimensions_of_one_name() -> None:
 @pytest.mark.parametrize("field", ["output_vector_size", "max_input_tokens"])
 def test_a_size_that_is_no_number(field: str) -> None:
     with pytest.raises(ConfigError, match=rf"'m'.*`model_info\.{field}`"):
-        build(deployment("m", "openai/vectors"), deployment("m", "openai/vectors", **{field: "many"}))
+        build({**deployment("m", "openai/vectors"), "model_info": {field: "many"}})
 
 
 def test_resolve_a_listed_model() -> None:
@@ -250,6 +250,14 @@ def test_suggestions() -> None:
     assert models.suggestions("claud") == ["claude"]
     assert len(models.suggestions("gpt-4")) == 3
     assert models.suggestions("zzz") == []
+
+
+def test_not_found_names_the_nearest() -> None:
+    models = build(deployment("gpt-4o", "openai/chatter"))
+    error = models.not_found("gpt-4")
+    assert (error.status_code, error.model) == (404, "gpt-4")
+    assert "'gpt-4' is not in the LiteLLM config. Did you mean gpt-4o? " in error.message
+    assert "Did you mean" not in models.not_found("zzz").message
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import yaml
 
 from llama_stack_provider_litellm import catalog, settings
 from llama_stack_provider_litellm.config import ProviderData
-from llama_stack_provider_litellm.engines.router import import_litellm, known_model
+from llama_stack_provider_litellm.engines.library import import_litellm, known_model
 from tests.readme import README, examples
 from tests.stack import ROOT
 

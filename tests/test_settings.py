@@ -161,22 +161,6 @@ def test_an_unset_variable_names_model_and_variable(
     assert "export PLANTED_KEY=" in message
 
 
-def test_secrets_are_the_values_of_credential_keys(config: Path) -> None:
-    config.write_text(
-        """
-model_list:
-- model_name: gpt
-  litellm_params:
-    {model: openai/gpt-4o-mini, api_key: sk-planted-1, max_tokens: 123456, api_base: "http://planted"}
-- model_name: claude
-  litellm_params: {model: bedrock/x, aws_secret_access_key: planted-2, nested: [{session_token: planted-3}]}
-router_settings: {redis_password: planted-4}
-litellm_settings: {api_key: short, google_credentials: planted-5}
-"""
-    )
-    assert set(settings.load(config).secrets) == {"sk-planted-1", "planted-2", "planted-3", "planted-4", "planted-5"}
-
-
 @pytest.mark.usefixtures("unchanged_litellm")
 def test_apply_sets_litellms_globals(config: Path) -> None:
     config.write_text(MODEL + "litellm_settings: {drop_params: true, num_retries: 7, request_timeout: '11'}\n")

@@ -40,6 +40,20 @@ def import_litellm() -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
 
 
+async def close_clients() -> None:
+    """Close every connection that litellm holds in this process; the next call opens new ones."""
+    import litellm
+    from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
+
+    await close_litellm_async_clients()
+    # It leaves the closed clients where the next call would find them, and one client, which streams of Anthropic and
+    # Gemini use, open. litellm makes that one when it is asked for.
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    shared = vars(litellm).pop("module_level_aclient", None)
+    if shared is not None:
+        await shared.close()
+
+
 def known_model(name: str) -> Mapping[str, Any]:
     """What LiteLLM's registry says about a vendor's model; empty for one that it does not know."""
     import litellm

@@ -59,14 +59,9 @@ class RouterEngine:
         """Close the Router's connections and take its callbacks out of litellm."""
         if self._router is None:
             return
-        import litellm
-        from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
-
         router, self._router, self._loop = self._router, None, None
         router.discard()
-        await close_litellm_async_clients()
-        # It leaves the closed clients where the next call would find them.
-        litellm.in_memory_llm_clients_cache.flush_cache()
+        await library.close_clients()
 
     def _load(self) -> catalogs.Catalog:
         # Two first callers may come at once, from two loops even.
