@@ -13,12 +13,8 @@ rows = [
     }
 ]
 
-client.datasets.register(
-    dataset_id="words", purpose="eval/messages-answer", source={"type": "rows", "rows": rows}
-)
-client.benchmarks.register(
-    benchmark_id="words", dataset_id="words", scoring_functions=["basic::subset_of"]
-)
+client.datasets.register(dataset_id="words", purpose="eval/messages-answer", source={"type": "rows", "rows": rows})
+client.benchmarks.register(benchmark_id="words", dataset_id="words", scoring_functions=["basic::subset_of"])
 result = client.eval.evaluate_rows(
     benchmark_id="words",
     benchmark_config={
@@ -41,8 +37,7 @@ judged = client.scoring.score(
             "type": "llm_as_judge",
             "judge_model": os.environ.get("JUDGE_MODEL", "litellm/demo-judge"),
             "prompt_template": (
-                "Expected: {expected_answer}\nAnswer: {generated_answer}\n"
-                "Rate the answer and end with: Score: <0-10>"
+                "Expected: {expected_answer}\nAnswer: {generated_answer}\nRate the answer and end with: Score: <0-10>"
             ),
             "judge_score_regexes": [r"Score: (\d+)"],
             "aggregation_functions": ["categorical_count"],
