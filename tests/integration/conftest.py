@@ -13,17 +13,20 @@ from tests.upstream.process import Upstream, start_upstream
 # Keys that must never show up anywhere but at the upstream.
 OPENAI_KEY = f"sk-openai-{secrets.token_hex(8)}"
 ANTHROPIC_KEY = f"sk-anthropic-{secrets.token_hex(8)}"
+GEMINI_KEY = f"gemini-{secrets.token_hex(8)}"
 
 
 def litellm_config(upstream: Upstream) -> str:
     """A LiteLLM config.yaml with every kind of model, on both of the upstream's wire formats."""
     openai = f"api_key: {OPENAI_KEY}, api_base: '{upstream.url}/v1'"
+    gemini = f"api_key: {GEMINI_KEY}, api_base: '{upstream.url}/v1beta'"
     anthropic = f"api_key: {ANTHROPIC_KEY}, api_base: '{upstream.url}'"
     return f"""
 model_list:
 - {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {openai}}}}}
 - {{model_name: claude, litellm_params: {{model: anthropic/claude-sonnet-4-5, {anthropic}}}}}
 - {{model_name: local, litellm_params: {{model: openai/echo-1, {openai}}}}}
+- {{model_name: gemini, litellm_params: {{model: gemini/gemini-2.5-flash, {gemini}}}}}
 - {{model_name: guard, litellm_params: {{model: openai/guard-1, {openai}}}}}
 - {{model_name: judge, litellm_params: {{model: openai/judge-1, {openai}}}}}
 - model_name: embedding
@@ -73,10 +76,10 @@ def word() -> str:
     return f"w{secrets.token_hex(5)}"
 
 
-CHAT_MODELS = ("litellm/gpt", "litellm/claude")
+CHAT_MODELS = ("litellm/gpt", "litellm/claude", "litellm/gemini")
 
 
-@pytest.fixture(params=CHAT_MODELS, ids=("openai-wire", "anthropic-wire"))
+@pytest.fixture(params=CHAT_MODELS, ids=("openai-wire", "anthropic-wire", "gemini-wire"))
 def model(request: pytest.FixtureRequest) -> str:
     """A chat model, once on each wire format."""
     name: str = request.param

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+
+# How many chunks that are there already a closing stream reads past, and how long, in seconds, it takes for a read that
+# is not answered at once to reach the connection.
+_MOST_READS = 20
+_PATIENCE = 0.01
 
 
 class Stream[Chunk]:
@@ -20,6 +26,7 @@ class Stream[Chunk]:
         explain: Callable[[Exception], Exception],
     ) -> None:
         self._call = call
+        self._ended = False
         self._explain = explain
         self._chunks: AsyncIterator[Chunk] | None = convert(aiter(call))
 
@@ -32,6 +39,7 @@ class Stream[Chunk]:
         try:
             return await anext(self._chunks)
         except StopAsyncIteration:
+            self._ended = True
             await self.aclose()
             raise
         except Exception as exc:
@@ -43,12 +51,33 @@ class Stream[Chunk]:
         """End the call, if it still runs."""
         call, self._call = self._call, None
         chunks, self._chunks = self._chunks, None
-        for closing in (getattr(chunks, "aclose", None), getattr(call, "aclose", None)):
-            if closing is not None:
-                await closing()
+        if chunks is None:
+            return
+        if hasattr(chunks, "aclose"):
+            await chunks.aclose()
+        if not self._ended:
+            await _cancelled_read(call)
+        if hasattr(call, "aclose"):
+            await call.aclose()
 
     async def __aenter__(self) -> Stream[Chunk]:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+async def _cancelled_read(call: Any) -> None:
+    """Read on until a read has to wait, and give that one up.
+
+    LiteLLM's own ``aclose`` leaves the connection open when nobody has read from it, and Anthropic's always;
+    a read that is cancelled while it waits does not.
+    """
+    for _ in range(_MOST_READS):
+        reading = asyncio.ensure_future(anext(call))
+        await asyncio.wait([reading], timeout=_PATIENCE)
+        if not reading.done():
+            reading.cancel()
+            await asyncio.wait([reading])
+        if reading.cancelled() or reading.exception() is not None:
+            return
