@@ -25,10 +25,12 @@ that the tree can be used (and imported) where litellm is not installed.
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
@@ -220,6 +222,8 @@ _BY_WORDS: dict[str, type[RequestError]] = {
     "due to tags configuration": PermissionRefused,
 }
 
+_TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token count|context_length_exceeded", re.I)
+
 _BY_STATUS: dict[int, type[RequestError]] = {
     400: InvalidRequest,
     401: UpstreamAuthentication,
@@ -243,11 +247,11 @@ def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str]
     ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.
     """
     # A stream that broke before its first chunk: what broke it says more.
-    exc = getattr(exc, "original_exception", None) or exc
-    kind = _kind(exc)
-    deployment = _deployment(exc)
-    retry_after = retry_after_seconds(exc)
-    said = redact(words_of(exc))
+    cause = getattr(exc, "original_exception", None) or exc
+    kind = _kind(cause)
+    deployment = _deployment(cause) or _deployment(exc)
+    retry_after = retry_after_seconds(cause)
+    said = redact(words_of(cause))
     where = f"{model} ({deployment})" if deployment and deployment != model else model
     parts = [f"Model {where}: {said}"]
     if retry_after is not None:
@@ -267,8 +271,14 @@ def _kind(exc: BaseException) -> type[RequestError]:
     for cls in type(exc).__mro__:
         if kind := _BY_CLASS.get(cls.__name__):
             # LiteLLM files a vendor's 529 and 409 under its general classes; the status says more.
-            return _BY_STATUS.get(status, kind) if kind in (BadGateway, InvalidRequest) else kind
-    return _BY_STATUS.get(status, BadGateway)
+            kind = _BY_STATUS.get(status, kind) if kind in (BadGateway, InvalidRequest) else kind
+            break
+    else:
+        kind = _BY_STATUS.get(status, BadGateway)
+    # A stream's error comes as the vendor sent it, before LiteLLM has looked for these words.
+    if kind is InvalidRequest and _TOO_LONG.search(str(exc)):
+        return ContextWindowExceeded
+    return kind
 
 
 def _status(exc: BaseException) -> int:
@@ -301,6 +311,10 @@ def words_of(exc: BaseException) -> str:
     """What an exception of LiteLLM says, without class names, advice on LiteLLM's Python API and tracebacks."""
     text = getattr(exc, "message", None) or str(exc)
     text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", str(text))).strip()
+    if text.startswith(("b'", 'b"')):
+        # LiteLLM prints some bodies as Python prints bytes.
+        with suppress(ValueError, SyntaxError):
+            text = ast.literal_eval(text).decode(errors="replace")
     text = _inner_message(text) or text or type(exc).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
@@ -327,7 +341,9 @@ def retry_after_seconds(exc: BaseException) -> float | None:
             seconds = _seconds(headers.get(name))
             if seconds is not None:
                 return seconds
-    return None
+    # Google's RetryInfo stands in the body: https://cloud.google.com/apis/design/errors#error_details
+    told = re.search(r"retryDelay\W+(\d+(?:\.\d+)?)s", str(exc))
+    return float(told[1]) if told else None
 
 
 def _seconds(value: Any) -> float | None:
