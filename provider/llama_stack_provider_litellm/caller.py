@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from .config import ProviderData
 from .errors import InvalidRequest
 
 _PREFIX = "litellm_"
+_NONE: Mapping[str, Any] = MappingProxyType({})
 # The key under which a host hands on a provider-data header that holds no JSON object.
 UNREADABLE = "litellm_unreadable_header"
 
@@ -25,9 +27,9 @@ class Caller:
     project: str | None = None
     org: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    cache: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = _NONE
+    cache: Mapping[str, Any] = _NONE
+    headers: Mapping[str, str] = _NONE
     api_key: str | None = field(default=None, repr=False)
 
 
@@ -58,9 +60,11 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = ()) -> 
         project=given.litellm_project,
         org=given.litellm_org,
         tags=tuple(given.litellm_tags or ()),
-        metadata=given.litellm_metadata or {},
-        cache=given.litellm_cache.model_dump(by_alias=True, exclude_none=True) if given.litellm_cache else {},
-        headers=_allowed(given.litellm_headers or {}, allowed_headers),
+        metadata=MappingProxyType(given.litellm_metadata or {}),
+        cache=MappingProxyType(given.litellm_cache.model_dump(by_alias=True, exclude_none=True))
+        if given.litellm_cache
+        else _NONE,
+        headers=MappingProxyType(_allowed(given.litellm_headers or {}, allowed_headers)),
         api_key=given.litellm_api_key.get_secret_value() if given.litellm_api_key else None,
     )
 

@@ -76,9 +76,9 @@ class Catalog:
         """Up to three listed names that look like ``name``."""
         return difflib.get_close_matches(name, list(self.entries), n=3, cutoff=0.5)
 
-    def not_found(self, name: str) -> ModelNotFound:
+    def not_found(self, name: str, *, suggest: bool = True) -> ModelNotFound:
         """The error for a name that nothing here serves, with the names that come near."""
-        near = self.suggestions(name)
+        near = self.suggestions(name) if suggest else []
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return ModelNotFound(
             f"Model '{name}' is not in the LiteLLM config.{hint} `llama-stack-litellm models` shows what is.",

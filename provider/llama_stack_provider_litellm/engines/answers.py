@@ -76,7 +76,7 @@ async def _with_usage(
             yield data
     if held is not None:
         yield held if apart else {**held, "usage": usage}
-    if last is not None and (apart or held is None):
+    if last is not None and (apart or (held is None and usage is not None)):
         yield {**last, "choices": [], "usage": usage}
 
 

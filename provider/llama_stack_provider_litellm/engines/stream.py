@@ -53,18 +53,30 @@ class Stream[Chunk]:
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             return
-        if hasattr(chunks, "aclose"):
-            await chunks.aclose()
-        if not self._ended:
-            await _cancelled_read(call)
-        if hasattr(call, "aclose"):
-            await call.aclose()
+        closing = asyncio.ensure_future(_close(call, chunks, ended=self._ended))
+        _CLOSING.add(closing)
+        closing.add_done_callback(_CLOSING.discard)
+        # Shielded: a reader who is cancelled comes here, and the call upstream has to end all the same.
+        await asyncio.shield(closing)
 
     async def __aenter__(self) -> Stream[Chunk]:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+# Streams that are closing: asyncio itself holds no task.
+_CLOSING: set[asyncio.Future[None]] = set()
+
+
+async def _close(call: Any, chunks: Any, *, ended: bool) -> None:
+    if hasattr(chunks, "aclose"):
+        await chunks.aclose()
+    if not ended:
+        await _cancelled_read(call)
+    if hasattr(call, "aclose"):
+        await call.aclose()
 
 
 async def _cancelled_read(call: Any) -> None:

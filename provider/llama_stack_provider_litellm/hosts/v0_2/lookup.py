@@ -69,7 +69,8 @@ def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> N
             # Under our own prefix the answer is ours, with the names that come near. A bare name may be another
             # provider's, and one that is registered but may not be read must look as if it were not there.
             if identifier.startswith(prefix) and not await table.dist_registry.get("model", identifier):
-                raise models.not_found(name)
+                # The host's access rules hold for users that it knows: what they may not read is not suggested.
+                raise models.not_found(name, suggest=get_authenticated_user() is None)
             return None
         if await table.dist_registry.get("model", prefix + entry.name):
             # A listed model: by its own id, so that the host's access rules decide.
