@@ -275,9 +275,11 @@ def _kind(exc: BaseException) -> type[RequestError]:
             break
     else:
         kind = _BY_STATUS.get(status, BadGateway)
-    # A stream's error comes as the vendor sent it, before LiteLLM has looked for these words.
+    # What LiteLLM has not looked for in the vendor's words, in a stream above all.
     if kind is InvalidRequest and _TOO_LONG.search(str(exc)):
         return ContextWindowExceeded
+    if kind is BadGateway and "overloaded_error" in str(exc):
+        return Unavailable
     return kind
 
 
@@ -297,7 +299,7 @@ def _deployment(exc: BaseException) -> str | None:
 
 
 # "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "slow down"
-_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): )+(?:\w+Exception - )?")
+_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): )+(?:\w+(?:Error|Exception) - )?")
 # What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
