@@ -303,7 +303,7 @@ _CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): )+(?:\
 # What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
-    r"Received Model Group|Passed model=|"
+    r"Received Model Group|Passed model=|To drop (?:it|these)[ ,]|"
     r"model=\S+\. (?:context_window|content_policy)_fallback).*",
     re.S,
 )

@@ -90,9 +90,12 @@ def _lost(params: Mapping[str, Any], chosen: frozenset[str], request: Request) -
     dropping = litellm.drop_params is True or params.get("drop_params") is True
     lost = set(unsupported if dropping else unsupported & {"user"})
     lost |= chosen & set(params.get("additional_drop_params") or ())
-    # Anthropic has no JSON mode without a schema, and LiteLLM says nothing.
+    # Two that LiteLLM lists as taken, and leaves out: Anthropic has no JSON mode without a schema, Gemini calls its
+    # tools side by side or not as it likes.
     if vendor == "anthropic" and (request.get("response_format") or {}).get("type") == "json_object":
         lost.add("response_format")
+    if vendor == "gemini":
+        lost |= chosen & {"parallel_tool_calls"}
     return lost
 
 
