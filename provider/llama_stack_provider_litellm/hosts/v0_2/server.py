@@ -9,6 +9,8 @@ import functools
 import logging
 import os
 import re
+import sys
+from types import ModuleType
 from typing import Any
 
 from fastapi import HTTPException
@@ -25,14 +27,22 @@ _HEADER_SPELLINGS = ("x-llamastack-provider-data", "X-LlamaStack-Provider-Data")
 
 def install() -> None:
     """Teach the server, once per process."""
-    if getattr(server.translate_exception, _MARK, False):
+    if getattr(request_headers.parse_request_provider_data, _MARK, False):
         return
-    _replace(server, "translate_exception", _translate)
     _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
-    logging.getLogger(server.__name__).addFilter(_plain_request_errors)
+    for module in _server_modules():
+        _replace(module, "translate_exception", _translate)
+        logging.getLogger(module.__name__).addFilter(_plain_request_errors)
     if not re.search(r"=(info|debug)", os.environ.get("LLAMA_STACK_LOGGING", "").lower()):
         # A line per request through rich costs a fifth of the request.
         logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
+
+
+def _server_modules() -> list[ModuleType]:
+    """The server's module, and its twin when it was started as a program (``python -m …server``)."""
+    main = sys.modules["__main__"]
+    started = getattr(main.__spec__, "name", None) == server.__name__
+    return [server, main] if started else [server]
 
 
 def _replace(module: Any, name: str, make: Any) -> None:

@@ -1,0 +1,82 @@
+"""An error costs no more than an answer: nothing renders a traceback on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack import Stack
+
+OTHERS = 4
+ERRORS = 200
+ROUNDS = 3
+
+
+def body(text: str, stream: bool = False) -> dict[str, Any]:
+    return {"model": "gpt", "messages": [{"role": "user", "content": text}], "stream": stream}
+
+
+async def timed(client: httpx.AsyncClient, request: dict[str, Any]) -> float:
+    """How long a request takes, in milliseconds."""
+    began = time.perf_counter()
+    await client.post("/v1/openai/v1/chat/completions", json=request)
+    return (time.perf_counter() - began) * 1000
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("fault", ["error 429", "error 500", "midstream-error"])
+def test_one_error(stack: Stack, fault: str, stream: bool) -> None:
+    async def compare() -> tuple[float, float]:
+        async with httpx.AsyncClient(base_url=stack.url, timeout=30) as client:
+            answers, errors = [], []
+            for _ in range(25):
+                answers.append(await timed(client, body("hello there", stream)))
+                errors.append(await timed(client, body(f"[[{fault}]]", stream)))
+            return statistics.median(answers), statistics.median(errors)
+
+    answer, error = asyncio.run(compare())
+    assert error < answer + 20, f"an answer takes {answer:.1f} ms, an error {error:.1f} ms"
+
+
+def test_200_errors_slow_the_others_no_more_than_200_answers(stack: Stack) -> None:
+    async def others(client: httpx.AsyncClient, beside: str) -> list[float]:
+        """What other callers wait for an answer while 200 requests of a kind are served."""
+        over = asyncio.Event()
+        waits: list[float] = []
+
+        async def other() -> None:
+            while not over.is_set():
+                waits.append(await timed(client, body("hello there")))
+
+        async def two_hundred() -> None:
+            gate = asyncio.Semaphore(4)
+
+            async def one() -> None:
+                async with gate:
+                    await timed(client, body(beside))
+
+            await asyncio.gather(*(one() for _ in range(ERRORS)))
+            over.set()
+
+        await asyncio.gather(two_hundred(), *(other() for _ in range(OTHERS)))
+        return waits
+
+    async def compare() -> tuple[float, float]:
+        limits = httpx.Limits(max_connections=64)
+        beside_answers: list[float] = []
+        beside_errors: list[float] = []
+        async with httpx.AsyncClient(base_url=stack.url, timeout=30, limits=limits) as client:
+            await others(client, "warm up")
+            # In turns, so that a slow moment of the machine falls on both.
+            for _ in range(ROUNDS):
+                beside_answers += await others(client, "hello you")
+                beside_errors += await others(client, "[[error 429]]")
+        return statistics.median(beside_answers), statistics.median(beside_errors)
+
+    answers, errors = asyncio.run(compare())
+    assert errors < answers * 1.1, f"beside answers {answers:.1f} ms, beside errors {errors:.1f} ms"
