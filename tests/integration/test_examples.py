@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.mcp_server import running
@@ -88,6 +89,16 @@ def test_shield(demo: Stack) -> None:
 
 def test_evaluate(demo: Stack) -> None:
     assert run(demo, "evaluate.py").split() == ["rule:", "1.0", "judge:", "10"]
+
+
+def test_errors_have_their_status_under_up(demo: Stack) -> None:
+    url = f"{demo.url}/v1/openai/v1/chat/completions"
+    body = {"model": "litellm/demo-chatt", "messages": [{"role": "user", "content": "hi"}]}
+    unknown = httpx.post(url, json=body)
+    assert unknown.status_code == 404
+    assert "Did you mean demo-chat" in unknown.json()["detail"]
+    wrong = httpx.post(url, json=body | {"model": "demo-chat"}, headers={"X-LlamaStack-Provider-Data": "{bad"})
+    assert wrong.status_code == 400
 
 
 def test_up_ends_with_words_when_the_port_is_taken(demo: Stack, tmp_path: Path) -> None:
