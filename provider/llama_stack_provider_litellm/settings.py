@@ -87,7 +87,8 @@ def _read(source: Path) -> dict[str, Any]:
         # The mark names line and column; the exception's text would quote the line or a word of it, perhaps a key.
         mark = getattr(exc, "problem_mark", None)
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = re.sub(r"(['\"]).*\1", "…", getattr(exc, "problem", None) or "unreadable")
+        # The parser quotes its own tokens ("expected ',' or ']'"), of a letter or two, and words of the file.
+        problem = re.sub(r"(['\"])[^'\"]{3,}\1", "…", getattr(exc, "problem", None) or "unreadable")
         raise ConfigError(f"{source}{line}: not YAML: {problem}.") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{source}: must be a YAML mapping with a `model_list`, as LiteLLM Proxy's config.yaml is.")

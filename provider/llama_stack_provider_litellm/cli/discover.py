@@ -18,9 +18,9 @@ _VENDORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "GEMINI_API_KEY": ("gemini", ("gemini-2.5-flash", "gemini-embedding-001")),
     "MISTRAL_API_KEY": ("mistral", ("mistral-large-latest",)),
     "DEEPSEEK_API_KEY": ("deepseek", ("deepseek-chat",)),
-    "GROQ_API_KEY": ("groq", ("llama-3.3-70b-versatile",)),
-    "XAI_API_KEY": ("xai", ("grok-4",)),
-    "COHERE_API_KEY": ("cohere", ("command-r-plus-08-2024",)),
+    "GROQ_API_KEY": ("groq", ()),
+    "XAI_API_KEY": ("xai", ("grok-4.3",)),
+    "COHERE_API_KEY": ("cohere", ("command-a-03-2025",)),
     "TOGETHERAI_API_KEY": ("together_ai", ()),
     "OPENROUTER_API_KEY": ("openrouter", ()),
 }

@@ -11,6 +11,7 @@ import click
 from .. import catalog, settings
 from ..engines.router import RouterEngine
 from .console import clear_errors, err, out, table
+from .up import found_config, store_folder
 
 
 @click.command()
@@ -19,11 +20,11 @@ from .console import clear_errors, err, out, table
 def models(path: str | None, as_json: bool) -> None:
     """Show the models that a LiteLLM config gives.
 
-    Without a config these are the demo models.
+    Without one these are the models that `up` would serve.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with clear_errors():
-        config = settings.load(path)
+        config = settings.load(path or found_config(store_folder(), out=err))
         with err.status("Reading LiteLLM's model registry…"):
             entries = list(asyncio.run(RouterEngine(config).catalog()).entries.values())
     if as_json:

@@ -37,7 +37,7 @@ class Server:
     def __init__(self, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
-        self._log_file = log_file
+        self.log_file = log_file
         self._environment = dict(environment)
         # The module, not `llama stack run`: that makes a folder named None where it is started.
         self._command = [sys.executable, "-m", "llama_stack.core.server.server", str(run_config), "--port", str(port)]
@@ -50,11 +50,11 @@ class Server:
             signal.signal(number, self._pass_on)
         # A group of its own: the terminal's Ctrl-C reaches it once, through us.
         options: dict[str, Any] = {"env": self._environment, "start_new_session": True}
-        if self._log_file is None:
+        if self.log_file is None:
             self._process = subprocess.Popen(self._command, **options)
         else:
-            self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_file.open("wb") as log:
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            with self.log_file.open("wb") as log:
                 self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **options)
         return self
 
@@ -90,10 +90,10 @@ class Server:
 
     def warnings(self) -> list[str]:
         """What this package warned of while the server started, one line each."""
-        if self._log_file is None:
+        if self.log_file is None:
             return []
         # The host's log folds its lines; what continues a line is indented.
-        lines = re.sub(r"\s*\n\s{9}", " ", self._log_file.read_text(errors="replace")).splitlines()
+        lines = re.sub(r"\s*\n\s{9}", " ", self.log_file.read_text(errors="replace")).splitlines()
         return [match[1].strip() for line in lines if (match := _OUR_WARNING.match(line))]
 
     def wait(self) -> None:
@@ -119,10 +119,10 @@ class Server:
             return json.load(answer)
 
     def _log_tail(self) -> str:
-        if self._log_file is None:
+        if self.log_file is None:
             return " Its messages are above."
-        lines = self._log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        return f" The end of {self._log_file}:\n" + "\n".join(lines)
+        lines = self.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return f" The end of {self.log_file}:\n" + "\n".join(lines)
 
 
 def _check_free(port: int) -> None:
@@ -133,5 +133,5 @@ def _check_free(port: int) -> None:
         except OSError as exc:
             raise ServerError(
                 f"Port {port} cannot be used: {exc.strerror}. "
-                f"Stop what listens there, or choose another: --port {port + 1}."
+                f"Stop what listens there, or choose another: --port {port + 1}, or LLAMA_STACK_PORT={port + 1}."
             ) from None

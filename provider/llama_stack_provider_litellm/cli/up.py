@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import yaml
+from rich.console import Console
 from rich.markup import escape
 
 from .. import settings
@@ -20,7 +21,14 @@ _STORE = "~/.llama/distributions/litellm"
 
 @click.command()
 @click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
-@click.option("--port", type=click.IntRange(1, 65535), envvar="LLAMA_STACK_PORT", default=8321, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar="LLAMA_STACK_PORT",
+    default=8321,
+    show_default=True,
+    show_envvar=True,
+)
 @click.option("--run-config", type=click.Path(exists=True, dir_okay=False), help="Another run.yaml for the stack.")
 @click.option("--verbose", is_flag=True, help="Show the server's log.")
 def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> None:
@@ -29,9 +37,9 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
     Without a config one is made from the provider keys in the environment and a running Ollama;
     without these the demo models are served.
     """
-    store = Path(os.environ.get("SQLITE_STORE_DIR") or _STORE).expanduser()
+    store = store_folder()
     with clear_errors():
-        config = settings.load(path or _found_config(store))
+        config = settings.load(path or found_config(store))
         server = Server(
             run_config=Path(run_config) if run_config else packaged_run_config(),
             port=port,
@@ -45,6 +53,12 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
                 err.print(f"[yellow]{escape(warning)}[/yellow]")
             _announce(server, config)
             server.wait()
+    out.print("Stopped.")
+
+
+def store_folder() -> Path:
+    """Where the server keeps its data, and `up` what it finds out."""
+    return Path(os.environ.get("SQLITE_STORE_DIR") or _STORE).expanduser()
 
 
 def packaged_run_config() -> Path:
@@ -54,7 +68,7 @@ def packaged_run_config() -> Path:
     return packaged if packaged.exists() else checkout
 
 
-def _found_config(store: Path) -> Path | None:
+def found_config(store: Path, out: Console = out) -> Path | None:
     """A config made from what the machine has, written down where the user can take it from."""
     discovery = discover()
     if not discovery.config:
@@ -109,7 +123,8 @@ def _announce(server: Server, config: settings.LiteLLMSettings) -> None:
     shown = table("model", "type", "dimension")
     for model in models:
         metadata = model["metadata"]
-        shown.add_row(model["identifier"], model["model_type"], str(metadata.get("embedding_dimension", "")))
+        kind = model["model_type"] + (" (wildcard)" if metadata.get("wildcard") else "")
+        shown.add_row(model["identifier"], kind, str(metadata.get("embedding_dimension", "")))
     chat = next((model["identifier"] for model in models if model["model_type"] == "llm"), models[0]["identifier"])
     out.print(f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  [dim](models from {config.path})[/dim]\n")
     out.print(shown)
@@ -119,4 +134,5 @@ def _announce(server: Server, config: settings.LiteLLMSettings) -> None:
         f'[dim]print(client.chat.completions.create(model="{chat}", '
         'messages=\\[{"role": "user", "content": "Hello"}]).choices\\[0].message.content)[/dim]'
     )
-    out.print("\nCtrl-C stops it.")
+    log = f" Its log: {server.log_file}" if server.log_file else ""
+    out.print(f"\nCtrl-C stops it.{log}")
