@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up test check docs lock wheel services clean
+.PHONY: help up test load check docs lock wheel services clean
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
@@ -32,6 +32,9 @@ lock: .venv/uv ## Resolve the releases again (ARGS=--upgrade for the newest)
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python $(BIN)/python --python-version 3.12 \
 	--extra embedded --extra distribution --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(ARGS)
+
+load: .venv/installed ## Run the two minutes of load that `make test` leaves out
+	LOAD=1 $(BIN)/pytest -s tests/integration/test_load.py
 
 docs: .venv/installed ## Measure anew what docs/ shows
 	$(BIN)/python -W ignore -m tests.compatibility
