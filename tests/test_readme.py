@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,18 @@ def test_every_example_is_shown_as_it_is() -> None:
     files = {f"examples/{path.name}": path.read_text() for path in (ROOT / "examples").glob("*.py")}
     assert set(shown) == set(files) - {"examples/mcp_server.py"}
     assert shown == {name: files[name] for name in shown}
+
+
+def test_the_models_command_shows_what_the_commented_config_gives() -> None:
+    (command,) = [
+        line for line in README.read_text().splitlines() if line.startswith(".venv/bin/llama-stack-litellm models")
+    ]
+    words = command.split()
+    words[0] = str(Path(sys.executable).with_name("llama-stack-litellm"))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "litellm/chat" in done.stdout
+    assert "litellm/embedding" in done.stdout
 
 
 def test_links_lead_somewhere() -> None:
