@@ -59,12 +59,6 @@ class Stream[Chunk]:
         # Shielded: a reader who is cancelled comes here, and the call upstream has to end all the same.
         await asyncio.shield(closing)
 
-    async def __aenter__(self) -> Stream[Chunk]:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
 
 # Streams that are closing: asyncio itself holds no task.
 _CLOSING: set[asyncio.Future[None]] = set()

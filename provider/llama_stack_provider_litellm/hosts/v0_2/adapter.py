@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,8 +42,6 @@ from ...config import LiteLLMConfig
 from ...engines import Engine
 from ...errors import InvalidRequest
 from . import batch, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
-
-logger = logging.getLogger(__name__)
 
 
 class LiteLLMInferenceAdapter:
