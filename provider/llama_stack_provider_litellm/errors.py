@@ -206,7 +206,7 @@ _BY_CLASS: dict[str, type[RequestError]] = {
     "BudgetExceededError": BudgetExceeded,
     "RouterRateLimitError": RateLimited,
     "RouterRateLimitErrorBasic": RateLimited,
-    "RateLimitError": RateLimited,
+    "RateLimitError": Unavailable,
     "Timeout": UpstreamTimeout,
     "APITimeoutError": UpstreamTimeout,
     "TimeoutError": UpstreamTimeout,

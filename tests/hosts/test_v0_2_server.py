@@ -12,6 +12,8 @@ import pytest
 from llama_stack.apis.common.errors import ModelNotFoundError, ModelTypeError
 from llama_stack.core import request_headers
 from llama_stack.core.server import server as host
+from rich.console import Console
+from rich.logging import RichHandler
 
 from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.caller import UNREADABLE
@@ -153,7 +155,20 @@ def logged(exc: Exception) -> None:
 @pytest.mark.usefixtures("installed")
 def test_our_errors_are_logged_in_one_line(log: io.StringIO) -> None:
     logged(errors.RateLimited("slow 100% down"))
-    assert log.getvalue() == "Error executing endpoint /v1/x: 429 slow 100% down\n"
+    assert log.getvalue() == "Error executing endpoint /v1/x: slow 100% down\n"
+
+
+def test_the_console_gets_our_errors_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    console = RichHandler(console=Console(file=out, width=80), markup=True)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [console])
+    server.install()
+    long = f"[red] {'x' * 100} [/]"
+    logged(errors.RateLimited(long))
+    logging.getLogger(host.__name__).error("of [bold]another[/] kind")
+    line, *rest = out.getvalue().splitlines()
+    assert line == f"ERROR    Error executing endpoint /v1/x: {long}"
+    assert "of another kind" in " ".join(rest)
 
 
 @pytest.mark.usefixtures("installed")

@@ -26,10 +26,11 @@ def import_litellm() -> None:
         raise ConfigError(
             "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
         ) from None
-    from . import mcp_gateway, text_completion
+    from . import mcp_gateway, text_completion, tracebacks
 
     mcp_gateway.install()
     text_completion.install()
+    tracebacks.install()
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         if logging.getLogger().handlers:

@@ -17,6 +17,7 @@ from fastapi import HTTPException
 from llama_stack.apis.common.errors import ModelTypeError
 from llama_stack.core import request_headers
 from llama_stack.core.server import server
+from rich.logging import RichHandler
 
 from ...caller import UNREADABLE
 from ...errors import RequestError
@@ -33,6 +34,9 @@ def install() -> None:
     for module in _server_modules():
         _replace(module, "translate_exception", _translate)
         logging.getLogger(module.__name__).addFilter(_plain_request_errors)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, RichHandler):
+            handler.addFilter(_Plainly(handler))
     if not re.search(r"=(info|debug)", os.environ.get("LLAMA_STACK_LOGGING", "").lower()):
         # A line per request through rich costs a fifth of the request.
         logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
@@ -81,7 +85,26 @@ def _parse_provider_data(original: Any) -> Any:
 
 def _plain_request_errors(record: logging.LogRecord) -> bool:
     """Log our errors by their message: rendering their traceback with rich takes the event loop seconds."""
-    exc = record.exc_info[1] if record.exc_info else None
+    # The host logs inside its `except`, with the exception's text or, for a stream, its traceback.
+    exc = sys.exception()
     if isinstance(exc, RequestError):
-        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {exc.status_code} {exc}", (), None
+        record.plain = True
+        if record.exc_info:
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {exc}", (), None
     return True
+
+
+class _Plainly(logging.Filter):
+    """Writes plain records past rich, which takes a millisecond for a line, and brackets for its own markup."""
+
+    def __init__(self, handler: RichHandler) -> None:
+        super().__init__()
+        self._handler = handler
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not getattr(record, "plain", False):
+            return True
+        out = self._handler.console.file
+        out.write(f"{record.levelname:<8} {self._handler.format(record)}\n")
+        out.flush()
+        return False
