@@ -206,7 +206,7 @@ _BY_CLASS: dict[str, type[RequestError]] = {
     "BudgetExceededError": BudgetExceeded,
     "RouterRateLimitError": RateLimited,
     "RouterRateLimitErrorBasic": RateLimited,
-    "RateLimitError": Unavailable,
+    "RateLimitError": RateLimited,
     "Timeout": UpstreamTimeout,
     "APITimeoutError": UpstreamTimeout,
     "TimeoutError": UpstreamTimeout,

@@ -250,7 +250,7 @@ def embedding(*contents: Any, **given: Any) -> dict[str, Any]:
 
 
 def test_embedding() -> None:
-    asked = {"model": "m", "input": ["a", "b"], "encoding_format": "float"}
+    asked = {"model": "m", "input": ["a", "b"]}
     assert embedding("a", text("b")) == asked
     assert embedding("a", text("b"), truncation=TextTruncation.none) == asked
     assert embedding("a", text("b"), dimensions=8) == {**asked, "dimensions": 8}

@@ -17,7 +17,7 @@ GEMINI_KEY = f"gemini-{secrets.token_hex(8)}"
 
 
 def litellm_config(upstream: Upstream) -> str:
-    """A LiteLLM config.yaml with every kind of model, on both of the upstream's wire formats."""
+    """A LiteLLM config.yaml with every kind of model, on all of the upstream's wire formats."""
     openai = f"api_key: {OPENAI_KEY}, api_base: '{upstream.url}/v1'"
     gemini = f"api_key: {GEMINI_KEY}, api_base: '{upstream.url}/v1beta'"
     anthropic = f"api_key: {ANTHROPIC_KEY}, api_base: '{upstream.url}'"
@@ -26,6 +26,10 @@ model_list:
 - {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {openai}}}}}
 - {{model_name: claude, litellm_params: {{model: anthropic/claude-sonnet-4-5, {anthropic}}}}}
 - {{model_name: local, litellm_params: {{model: openai/echo-1, {openai}}}}}
+- {{model_name: vllm, litellm_params: {{model: hosted_vllm/echo-1, {openai}}}}}
+- model_name: texts
+  litellm_params: {{model: openai/gpt-4o-mini, {openai}}}
+  model_info: {{mode: completion}}
 - {{model_name: gemini, litellm_params: {{model: gemini/gemini-2.5-flash, {gemini}}}}}
 - {{model_name: guard, litellm_params: {{model: openai/guard-1, {openai}}}}}
 - {{model_name: judge, litellm_params: {{model: openai/judge-1, {openai}}}}}
@@ -35,6 +39,9 @@ model_list:
 - model_name: mismeasured
   litellm_params: {{model: openai/embed-1, {openai}}}
   model_info: {{mode: embedding, output_vector_size: 32}}
+- model_name: batched
+  litellm_params: {{model: gemini/gemini-embedding-001, {gemini}}}
+  model_info: {{mode: embedding, output_vector_size: 64}}
 - model_name: unmeasured
   litellm_params: {{model: openai/embed-2, {openai}}}
   model_info: {{mode: embedding}}

@@ -83,6 +83,41 @@ def test_text_parameters_arrive_at_the_text_endpoint(
     assert body[name] == TEXT[name]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("model", ["vllm", "texts"])
+def test_a_text_completion_stays_one(stack: Stack, upstream: Upstream, word: str, model: str, stream: bool) -> None:
+    body = {"model": model, "prompt": [word, f"{word} too"], "suffix": "the end", "stream": stream}
+    answer = post(stack, "completions", body)
+    assert answer.status_code == 200
+    assert '"error"' not in answer.text
+    arrived = sent(upstream, word)
+    assert arrived["path"] == "/v1/completions"
+    assert (arrived["prompt"], arrived["suffix"]) == (body["prompt"], "the end")
+    if not stream:
+        assert [choice["index"] for choice in answer.json()["choices"]] == [0, 1]
+
+
+def test_where_there_is_no_text_endpoint_one_prompt_becomes_a_chat(stack: Stack, word: str, model: str) -> None:
+    for prompt in (f"[[say {word}]]", [f"[[say {word}]]"]):
+        answer = post(stack, "completions", {"model": model, "prompt": prompt})
+        assert answer.json()["choices"][0]["text"] == word
+
+
+@pytest.mark.parametrize("prompt", [["a", "b"], [1, 2], [[1, 2], [3]]], ids=["texts", "tokens", "several tokens"])
+def test_where_there_is_no_text_endpoint_several_prompts_are_refused(stack: Stack, model: str, prompt: Any) -> None:
+    answer = post(stack, "completions", {"model": model, "prompt": prompt})
+    assert answer.status_code == 400
+    assert "send one text in `prompt`" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith(f"Model {model.removeprefix('litellm/')} (")
+
+
+@pytest.mark.parametrize("form", ["float", "base64"])
+def test_the_form_of_vectors_arrives(stack: Stack, upstream: Upstream, word: str, form: str) -> None:
+    answer = post(stack, "embeddings", {"model": "embedding", "input": [word], "encoding_format": form})
+    assert isinstance(answer.json()["data"][0]["embedding"], str if form == "base64" else list)
+    assert sent(upstream, word)["encoding_format"] == form
+
+
 @pytest.mark.parametrize("dimensions", [16, 64])
 def test_dimensions_arrive_and_are_checked(stack: Stack, upstream: Upstream, word: str, dimensions: int) -> None:
     answer = post(stack, "embeddings", {"model": "embedding", "input": [word], "dimensions": dimensions, "user": "ann"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ def import_litellm() -> None:
     mcp_gateway.install()
     text_completion.install()
     tracebacks.install()
+    # litellm dumps OpenAI's answer once more than it needs to, and that type has no place for base64.
+    warnings.filterwarnings("ignore", message=r"Pydantic serializer warnings:(?s:.)*field_name='embedding'")
     litellm.suppress_debug_info = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         if logging.getLogger().handlers:

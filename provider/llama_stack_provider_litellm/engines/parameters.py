@@ -20,17 +20,21 @@ logger = logging.getLogger(__name__)
 
 _MOST_TOLD = 1000
 
-# What LiteLLM would hold back, because it does not know the model, from servers that speak OpenAI's own format.
-_UNDERSTOOD = ("user", "dimensions")
-_OPENAI_SHAPED = frozenset(
+OPENAI_SHAPED = frozenset(
     {"openai", "text-completion-openai", "hosted_vllm", "litellm_proxy", "xinference", "lm_studio", "llamafile"}
 )
+"""Vendors, by LiteLLM's names, that speak OpenAI's own format."""
+# What LiteLLM would hold back from them, because it does not know the model.
+_UNDERSTOOD = ("user", "dimensions")
 # Parameters that callers choose; the others of a request are ours or a vendor's own.
 _CHOSEN = frozenset(
     {"frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"}
     | {"max_tokens", "n", "parallel_tool_calls", "presence_penalty", "response_format", "seed", "stop"}
     | {"temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"}
 )
+# The same of text completions alone. In a chat, which LiteLLM makes of one for most vendors, they have no meaning:
+# Gemini's never arrive, the others' vendors refuse them.
+_CHOSEN_FOR_TEXT = frozenset({"best_of", "echo", "guided_choice", "prompt_logprobs", "suffix"})
 
 
 def opened(model_list: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -40,7 +44,7 @@ def opened(model_list: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _opened(deployment: Mapping[str, Any]) -> dict[str, Any]:
     params = deployment["litellm_params"]
-    if vendor_of(params) not in _OPENAI_SHAPED:
+    if vendor_of(params) not in OPENAI_SHAPED:
         return dict(deployment)
     allowed = [*(params.get("allowed_openai_params") or ()), *_UNDERSTOOD]
     return {**deployment, "litellm_params": {**params, "allowed_openai_params": allowed}}
@@ -59,14 +63,13 @@ class Guard:
         self._told: set[tuple[str, str]] = set()
 
     def check(self, request: Request, deployments: Iterable[Mapping[str, Any]]) -> None:
-        """Name, once per model, every parameter of a chat request that will not arrive.
+        """Name, once per model, every parameter of a chat or text request that will not arrive.
 
         ``deployments`` are the entries of ``model_list`` that may serve it. Raises UnsupportedParameter
         instead when the provider's config says ``strict_params``.
         """
         model = request["model"]
-        chosen = _CHOSEN & request.keys()
-        lost = {name for item in deployments for name in _lost(item["litellm_params"], chosen, request)}
+        lost = {name for deployment in deployments for name in _lost(deployment, request)}
         if not lost:
             return
         if self._strict:
@@ -82,20 +85,26 @@ class Guard:
                 logger.warning("Model '%s': its vendor does not take `%s`; LiteLLM leaves it out.", model, name)
 
 
-def _lost(params: Mapping[str, Any], chosen: frozenset[str], request: Request) -> set[str]:
+def _lost(deployment: Mapping[str, Any], request: Request) -> set[str]:
     import litellm
 
+    from . import text_completion
+
+    params = deployment["litellm_params"]
     vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
-    unsupported = chosen - _supported(model, vendor) - set(params.get("allowed_openai_params") or ())
+    chosen = (_CHOSEN | _CHOSEN_FOR_TEXT) & request.keys()
+    if "prompt" in request and text_completion.has_endpoint(vendor, model, deployment.get("model_info")):
+        vendor = text_completion.VENDOR
+    unsupported = (chosen & _CHOSEN) - _supported(model, vendor) - set(params.get("allowed_openai_params") or ())
     dropping = litellm.drop_params is True or params.get("drop_params") is True
     lost = set(unsupported if dropping else unsupported & {"user"})
     lost |= chosen & set(params.get("additional_drop_params") or ())
-    # Two that LiteLLM lists as taken, and leaves out: Anthropic has no JSON mode without a schema, Gemini calls its
+    # What LiteLLM lists as taken, and leaves out: Anthropic has no JSON mode without a schema, Gemini calls its
     # tools side by side or not as it likes.
     if vendor == "anthropic" and (request.get("response_format") or {}).get("type") == "json_object":
         lost.add("response_format")
     if vendor == "gemini":
-        lost |= chosen & {"parallel_tool_calls"}
+        lost |= chosen & {"parallel_tool_calls", *_CHOSEN_FOR_TEXT}
     return lost
 
 

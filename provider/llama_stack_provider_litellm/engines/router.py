@@ -116,10 +116,11 @@ class RouterEngine:
         entry = catalog.resolve(model)
         vendors = [parameters.vendor_of(item["litellm_params"]) for item in catalog.deployments(model)]
         expected = request.get("dimensions") or (entry.dimension if entry else None)
+        # OpenAI's own parameter: where not every deployment has it, the form is made here alone.
+        passes_form = parameters.OPENAI_SHAPED.issuperset(vendors)
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            # The form of the answer is made here: not every vendor takes `encoding_format`.
-            asked = {key: value for key, value in part.items() if key != "encoding_format"}
+            asked = part if passes_form else {key: value for key, value in part.items() if key != "encoding_format"}
             convert = partial(answers.embeddings, count=embedding.count(part["input"]))
             answer = await self._call("aembedding", asked, caller, convert)
             embedding.check_size(answer, model=model, expected=expected)
@@ -153,7 +154,7 @@ class RouterEngine:
         catalog = await self.catalog()
         if catalog.resolve(model) is None:
             raise catalog.not_found(model)
-        if "messages" in request:
+        if "messages" in request or "prompt" in request:
             self._guard.check(request, catalog.deployments(model))
         call: Callable[..., Awaitable[Any]] = getattr(self._current_router(), method)
         try:

@@ -1,31 +1,88 @@
-"""Pooled connections for text completions.
+"""Text completions: at the vendor's own endpoint where there is one, over pooled connections.
 
-LiteLLM builds a client, with its TLS context and connections, for every text completion of an
-OpenAI-shaped vendor, and leaves it open. It takes a client that is passed in: here the one that it keeps
-for chat completions of the same vendor and key.
+LiteLLM makes a chat of every text completion, except for those of ``openai/…`` models that it does not know.
+And it builds a client, with its TLS context and connections, for every one that stays a text completion,
+and leaves it open; it takes a client that is passed in: here the one that it keeps for chat completions of
+the same vendor and key.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+import litellm
 import litellm.main
 from litellm.llms.openai.completion.handler import OpenAITextCompletion
 from litellm.llms.openai.openai import OpenAIChatCompletion
 
+_MARK = "__litellm_provider__"
 _CLIENT_PARAMETERS = ("api_key", "api_base", "timeout", "max_retries", "organization")
+# LiteLLM's names of servers that have OpenAI's text endpoint beside its chat endpoint.
+_SERVERS = frozenset({"hosted_vllm", "litellm_proxy", "llamafile", "lm_studio", "xinference"})
+VENDOR = "text-completion-openai"
+"""LiteLLM's name of OpenAI's text endpoint, wherever it is."""
+# Vendors that LiteLLM sends whatever prompts there are; of the others it makes one chat.
+_TAKE_MANY = frozenset({VENDOR, "azure_text", "text-completion-codestral"})
 
 
 def install() -> None:
-    """Make LiteLLM's text completions use its pooled clients.
+    """Make LiteLLM's text completions reach the text endpoint, and use its pooled clients.
 
     ``litellm.main.openai_text_completions`` is a private name; a test fails when it goes, or when LiteLLM
-    pools by itself.
+    pools by itself. The other is public; a test fails when LiteLLM finds the endpoint by itself.
     """
     if not isinstance(litellm.main.openai_text_completions, _PooledTextCompletion):
         litellm.main.openai_text_completions = _PooledTextCompletion()  # type: ignore[misc]
+    if not hasattr(litellm.atext_completion, _MARK):
+        litellm.atext_completion = _at_text_endpoint(litellm.atext_completion)
+
+
+def _at_text_endpoint(original: Any) -> Any:
+    @functools.wraps(original)
+    async def atext_completion(**kwargs: Any) -> Any:
+        return await original(**_to_text_endpoint(kwargs))
+
+    setattr(atext_completion, _MARK, True)
+    return atext_completion
+
+
+def _to_text_endpoint(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The call of a deployment, aimed at its vendor's text endpoint, if it has one.
+
+    Raises litellm.BadRequestError for several prompts that would become one chat.
+    """
+    given = {"custom_llm_provider": kwargs.get("custom_llm_provider"), "api_base": kwargs.get("api_base")}
+    model, vendor, key, base = litellm.get_llm_provider(kwargs["model"], **given)
+    if has_endpoint(vendor, model, kwargs.get("model_info")):
+        key, base = kwargs.get("api_key") or key, kwargs.get("api_base") or base
+        kwargs = {**kwargs, "model": f"{VENDOR}/{model}", "api_base": base, "api_key": key}
+        kwargs.pop("custom_llm_provider", None)
+        return kwargs
+    prompt = kwargs["prompt"]
+    if vendor in _TAKE_MANY or isinstance(prompt, str):
+        return kwargs
+    if len(prompt) == 1 and isinstance(prompt[0], str):
+        return {**kwargs, "prompt": prompt[0]}
+    raise litellm.BadRequestError(
+        "its vendor has no endpoint for text completions, and a chat holds one prompt: send one text in `prompt`, "
+        "not a list or tokens",
+        model=model,
+        llm_provider=vendor,
+    )
+
+
+def has_endpoint(vendor: str, model: str, model_info: Mapping[str, Any] | None) -> bool:
+    """Whether a deployment has OpenAI's endpoint for text completions; ``vendor`` is LiteLLM's name.
+
+    A model that LiteLLM knows from OpenAI's chats has not, unless ``model_info`` of the config says
+    ``mode: completion``.
+    """
+    if vendor == "openai":
+        return (model_info or {}).get("mode") == "completion" or model not in litellm.open_ai_chat_completion_models
+    return vendor in _SERVERS or vendor == VENDOR
 
 
 class _PooledTextCompletion(OpenAITextCompletion):

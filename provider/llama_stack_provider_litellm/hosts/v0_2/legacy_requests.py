@@ -83,7 +83,7 @@ def embedding(*, model: str, contents: list[Any], dimensions: int | None, trunca
             "Cut the texts before they are sent, or use 'none' to get an error for one that is too long."
         )
     texts = [_only_text(content, "An embedding") for content in contents]
-    request: Request = {"model": model, "input": texts, "encoding_format": "float"}
+    request: Request = {"model": model, "input": texts}
     return {**request, "dimensions": dimensions} if dimensions else request
 
 
