@@ -206,6 +206,17 @@ def test_one_warning_names_all_that_is_not_honoured(config: Path, caplog: pytest
 
 
 @pytest.mark.usefixtures("unchanged_litellm")
+def test_a_budget_that_litellm_counts_nothing_against_is_named(
+    config: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside of its proxy LiteLLM compares `max_budget` with a cost that it never raises."""
+    monkeypatch.setattr(litellm, "max_budget", litellm.max_budget)
+    config.write_text(MODEL + "litellm_settings: {max_budget: 5}\n")
+    settings.apply(settings.load(config))
+    assert "litellm_settings.max_budget" in caplog.text
+
+
+@pytest.mark.usefixtures("unchanged_litellm")
 def test_all_honoured_is_no_warning(config: Path, caplog: pytest.LogCaptureFixture) -> None:
     config.write_text(MODEL + "litellm_settings: {drop_params: true}\nrouter_settings: {num_retries: 1}\n")
     settings.apply(settings.load(config))

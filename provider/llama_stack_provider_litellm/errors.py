@@ -29,7 +29,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -217,9 +217,12 @@ _BY_CLASS: dict[str, type[RequestError]] = {
     "APIResponseValidationError": BadGateway,
 }
 
+# What LiteLLM says with a bare ValueError, or wraps into a BadRequestError: only the words tell it apart.
 _BY_WORDS: dict[str, type[RequestError]] = {
     "crossed budget": BudgetExceeded,
+    "Budget has been exceeded!": BudgetExceeded,
     "due to tags configuration": PermissionRefused,
+    "response was blocked": ContentRefused,
 }
 
 _TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token count|context_length_exceeded", re.I)
@@ -241,15 +244,24 @@ _BY_STATUS: dict[int, type[RequestError]] = {
 }
 
 
-def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str] = lambda text: text) -> RequestError:
+def from_litellm(
+    exc: BaseException,
+    *,
+    model: str,
+    deployments: Collection[str] = (),
+    redact: Callable[[str], str] = lambda text: text,
+) -> RequestError:
     """The error of our tree that tells what ``exc``, raised by LiteLLM for ``model``, means.
 
-    ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.
+    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.
     """
     # A stream that broke before its first chunk: what broke it says more.
     cause = getattr(exc, "original_exception", None) or exc
     kind = _kind(cause)
     deployment = _deployment(cause) or _deployment(exc)
+    # What the Router itself refuses, with a ValueError, no deployment has seen.
+    if deployment or not isinstance(cause, ValueError):
+        deployment = _as_configured(deployment, deployments)
     retry_after = retry_after_seconds(cause)
     said = redact(words_of(cause))
     where = f"{model} ({deployment})" if deployment and deployment != model else model
@@ -263,11 +275,6 @@ def from_litellm(exc: BaseException, *, model: str, redact: Callable[[str], str]
 
 def _kind(exc: BaseException) -> type[RequestError]:
     status = _status(exc)
-    if isinstance(exc, ValueError):
-        # The Router says some things with bare ValueErrors; only their words tell them apart.
-        for words, said in _BY_WORDS.items():
-            if words in str(exc):
-                return said
     for cls in type(exc).__mro__:
         if kind := _BY_CLASS.get(cls.__name__):
             # LiteLLM files a vendor's 529 and 409 under its general classes; the status says more.
@@ -275,6 +282,10 @@ def _kind(exc: BaseException) -> type[RequestError]:
             break
     else:
         kind = _BY_STATUS.get(status, BadGateway)
+    if kind is InvalidRequest or isinstance(exc, ValueError):
+        for words, said in _BY_WORDS.items():
+            if words in str(exc):
+                return said
     # What LiteLLM has not looked for in the vendor's words, in a stream above all.
     if kind is InvalidRequest and _TOO_LONG.search(str(exc)):
         return ContextWindowExceeded
@@ -298,12 +309,22 @@ def _deployment(exc: BaseException) -> str | None:
     return f"{vendor}/{model}" if vendor and "/" not in model else model
 
 
+def _as_configured(found: str | None, deployments: Collection[str]) -> str | None:
+    """The deployment in the config's words. LiteLLM's streams of Gemini name none, or it by another vendor."""
+    if found is None:
+        return next(iter(deployments)) if len(deployments) == 1 else None
+    same = [known for known in deployments if known.rsplit("/", 1)[-1] == found.rsplit("/", 1)[-1]]
+    return found if found in deployments or len(same) != 1 else same[0]
+
+
 # "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "slow down"
-_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): )+(?:\w+(?:Error|Exception) - )?")
+_CLASS_PREFIX = re.compile(
+    r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): |\w+(?:Error|Exception) - |Error code: \d+ - )+"
+)
 # What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
-    r"Received Model Group|Passed model=|To drop (?:it|these)[ ,]|"
+    r"Handle with `litellm|Received Model Group|Passed model=|To drop (?:it|these)[ ,]|"
     r"model=\S+\. (?:context_window|content_policy)_fallback).*",
     re.S,
 )
@@ -325,10 +346,13 @@ def _inner_message(text: str) -> str | None:
     """The words in a vendor's error body (``{"error": {"message": …}}``), where LiteLLM quotes it whole."""
     if not text.startswith("{"):
         return None
-    try:
-        error = json.loads(text).get("error")
-    except (ValueError, AttributeError):
-        return None
+    body = None
+    # As it came, or as Python prints it.
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            body = read(text)
+            break
+    error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) else None
 

@@ -28,6 +28,8 @@ _SECTIONS = {"model_list": list, "router_settings": dict, "litellm_settings": di
 _NOT_HONOURED_SETTINGS = frozenset(
     {"cache", "cache_params", "callbacks", "success_callback", "failure_callback", "guardrails", "service_callback"}
     | {"audit_log_callbacks", "post_call_rules", "pre_call_rules", "default_team_settings", "callback_settings"}
+    # LiteLLM compares it with a cost that it raises in the proxy alone.
+    | {"max_budget"}
 )
 
 

@@ -174,6 +174,30 @@ def test_pieces_of_tool_calls_and_reasoning_arrive() -> None:
     assert [one.id for one in pieces] == ["c1", None]
 
 
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["before the end", "with the end"])
+def test_a_call_without_arguments_gets_empty_ones_at_the_end(at_the_end: bool) -> None:
+    def call(index: int, arguments: str) -> dict[str, Any]:
+        return {
+            "index": index,
+            "id": f"c{index}",
+            "type": "function",
+            "function": {"name": "f", "arguments": arguments},
+        }
+
+    calls = {"tool_calls": [call(0, '{"a":'), call(1, "")]}
+    rest = {"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]}
+    if at_the_end:
+        chunks = [chunk({"delta": {"tool_calls": [call(0, '{"a":1}'), call(1, "")]}, "finish_reason": "tool_calls"})]
+    else:
+        chunks = [chunk({"delta": calls}), chunk({"delta": rest}), chunk(ends(reason="tool_calls"))]
+    found = {0: "", 1: ""}
+    for item in stream(*chunks):
+        for part in item.choices[0].delta.tool_calls or ():
+            assert part.function is not None
+            found[part.index] += part.function.arguments or ""
+    assert found == {0: '{"a":1}', 1: "{}"}
+
+
 def test_completion() -> None:
     response = TextCompletionResponse(
         id="i",

@@ -254,15 +254,15 @@ def test_one_router_per_loop(make_engine: MakeEngine) -> None:
 
     async def twice() -> tuple[object, object]:
         await engine.start()
-        first = engine._router
+        first = engine._running
         await engine.chat(ask("x"), ANONYMOUS)
         assert first is not None
-        assert first.allowed_fails == 3
-        return first, engine._router
+        assert first.router.allowed_fails == 3
+        return first, engine._running
 
     first, second = run(engine, twice())
     assert first is second
-    assert engine._router is None
+    assert engine._running is None
 
 
 def test_litellm_missing() -> None:

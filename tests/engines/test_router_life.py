@@ -264,13 +264,13 @@ def test_the_engine_works_again_after_close_and_in_another_loop(engine: RouterEn
 @pytest.mark.usefixtures("callbacks")
 def test_a_second_loop_gets_a_router_of_its_own(engine: RouterEngine) -> None:
     asyncio.run(engine.chat(ask("x"), ANONYMOUS))
-    first = engine._router
+    first = engine._running
     listening = len(routers_callbacks())
 
     async def again() -> None:
         answer = await engine.chat(ask("y"), ANONYMOUS)
         assert answer.choices[0].message.content == "echo[gpt-4o-mini]: y"
-        assert engine._router is not first
+        assert engine._running is not first
         assert len(routers_callbacks()) == listening, "the first Router's are gone"
 
     run(engine, again())

@@ -142,17 +142,17 @@ def test_a_builtin_tool_goes_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("params", "asked"),
     [
-        (SamplingParams(), {"temperature": 0.0}),
-        (SamplingParams(strategy=GreedySamplingStrategy()), {"temperature": 0.0}),
+        (SamplingParams(), {"greedy": True}),
+        (SamplingParams(strategy=GreedySamplingStrategy()), {"greedy": True}),
         (
             SamplingParams(strategy=TopPSamplingStrategy(temperature=0.7, top_p=0.9)),
             {"temperature": 0.7, "top_p": 0.9},
         ),
         (SamplingParams(strategy=TopPSamplingStrategy(temperature=0.7, top_p=None)), {"temperature": 0.7}),
         (SamplingParams(strategy=TopKSamplingStrategy(top_k=5)), {"top_k": 5}),
-        (SamplingParams(max_tokens=9, stop=["x"]), {"temperature": 0.0, "max_tokens": 9, "stop": ["x"]}),
-        (SamplingParams(max_tokens=0, repetition_penalty=1.0), {"temperature": 0.0}),
-        (SamplingParams(repetition_penalty=1.2), {"temperature": 0.0, "repetition_penalty": 1.2}),
+        (SamplingParams(max_tokens=9, stop=["x"]), {"greedy": True, "max_tokens": 9, "stop": ["x"]}),
+        (SamplingParams(max_tokens=0, repetition_penalty=1.0), {"greedy": True}),
+        (SamplingParams(repetition_penalty=1.2), {"greedy": True, "repetition_penalty": 1.2}),
         (None, {}),
     ],
 )
@@ -240,7 +240,7 @@ def completion(content: Any, **given: Any) -> dict[str, Any]:
 def test_completion() -> None:
     assert completion([text("a"), text("b")]) == {"model": "m", "prompt": "a\nb"}
     request = completion("a", sampling_params=SamplingParams(max_tokens=5), logprobs=LogProbConfig(top_k=2))
-    assert request == {"model": "m", "prompt": "a", "temperature": 0.0, "max_tokens": 5, "logprobs": 2}
+    assert request == {"model": "m", "prompt": "a", "greedy": True, "max_tokens": 5, "logprobs": 2}
     assert completion("a", logprobs=LogProbConfig(top_k=0))["logprobs"] == 1
 
 

@@ -26,6 +26,7 @@ model_list:
 - {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {openai}}}}}
 - {{model_name: claude, litellm_params: {{model: anthropic/claude-sonnet-4-5, {anthropic}}}}}
 - {{model_name: local, litellm_params: {{model: openai/echo-1, {openai}}}}}
+- {{model_name: reasoner, litellm_params: {{model: openai/o3-mini, {openai}}}}}
 - {{model_name: vllm, litellm_params: {{model: hosted_vllm/echo-1, {openai}}}}}
 - model_name: texts
   litellm_params: {{model: openai/gpt-4o-mini, {openai}}}

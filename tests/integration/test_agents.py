@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from llama_stack_client import Agent
 from llama_stack_client.lib.agents.client_tool import client_tool
 
@@ -19,6 +20,12 @@ def weather(city: str) -> str:
     :param city: the city's name
     """
     return f"sun over {city}"
+
+
+@client_tool
+def now() -> str:
+    """The time."""
+    return "noon"
 
 
 def turn(agent: Any, session: str, text: str, **options: Any) -> Any:
@@ -58,6 +65,14 @@ def test_a_streamed_turn_shows_its_steps(stack: Stack, model: str, word: str) ->
     steps = [event.step_type for event in events if event.event_type == "step_complete"]
     assert steps == ["inference", "tool_execution", "inference"]
     assert events[-1].event_type == "turn_complete"
+
+
+@pytest.mark.parametrize("plan", ["[[call now]]", "[[call now {}]]"])
+def test_a_tool_without_arguments(stack: Stack, model: str, word: str, plan: str) -> None:
+    # LiteLLM fails on a Gemini call that has no arguments (tests/wire/test_reasoning.py).
+    plan = "[[call now {}]]" if model == "litellm/gemini" else plan
+    agent: Any = Agent(stack.client(), model=model, instructions="x", tools=[now])
+    assert turn(agent, agent.create_session(f"session-{word}"), plan).output_message.content == 'done: "noon"'
 
 
 def test_the_caller_reaches_an_agents_inner_calls(stack: Stack, upstream: Upstream, word: str) -> None:

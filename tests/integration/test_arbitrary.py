@@ -7,14 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.conftest import ANTHROPIC_KEY, OPENAI_KEY
+from llama_stack_provider_litellm.config import ProviderData
+from tests.integration.conftest import ANTHROPIC_KEY, GEMINI_KEY, OPENAI_KEY
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
-TRAP = "http://127.0.0.1:9/trap"
+# Stands for an address at which the upstream would see a request that went astray.
+TRAP = "http://trap.invalid"
+KEYS_OF = {"/v1/chat/completions": OPENAI_KEY, "/v1/messages": ANTHROPIC_KEY}
 # Words that mean something to LiteLLM, so that the search does not have to find them by chance.
 KEYS = st.sampled_from(
     [
@@ -54,6 +57,8 @@ ANYTHING = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
 )
 FIELDS = [
+    "model",
+    "stream",
     "messages",
     "frequency_penalty",
     "function_call",
@@ -93,6 +98,13 @@ TOOL = st.fixed_dictionaries(
         "api_key": st.just("sk-caller"),
     },
 )
+# Well-formed but for an order in it, which the search need not find: few of its shapes get as far as LiteLLM.
+ORDERS = {"api_base": TRAP, "base_url": TRAP, "api_key": "sk-caller"}
+ORDERED = {
+    **ORDERS,
+    "messages": [{"role": "user", "content": "hi", **ORDERS}],
+    "tools": [{"type": "function", "function": {"name": "f", **ORDERS}, **ORDERS}],
+}
 MESSAGES = st.lists(MESSAGE, max_size=3) | ANYTHING
 TOOLS = st.lists(TOOL, max_size=2) | ANYTHING
 NAMED = st.fixed_dictionaries({"name": st.text(max_size=8)}, optional={"api_base": st.just(TRAP), "x": ANYTHING})
@@ -128,25 +140,27 @@ def changed(fields: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 PROVIDER_DATA = st.none() | st.dictionaries(
-    st.sampled_from(["litellm_user", "litellm_tags", "litellm_metadata", "litellm_cache", "litellm_headers", "x"]),
-    ANYTHING,
+    st.sampled_from([*ProviderData.model_fields, "litellm_x", "x"]), ANYTHING, max_size=4
 )
 
 
 @pytest.fixture(scope="module")
 def client(shared_stack: Stack) -> Any:
-    with httpx.Client(base_url=f"{shared_stack.url}/v1", timeout=20) as made:
+    json_body = {"content-type": "application/json"}
+    with httpx.Client(base_url=f"{shared_stack.url}/v1", timeout=20, headers=json_body) as made:
         yield made
 
 
-@pytest.mark.parametrize("model", ["gpt", "claude"])
+@pytest.mark.parametrize("model", ["gpt", "claude", "gemini"])
 def test_openai_chat(client: httpx.Client, upstream: Upstream, model: str) -> None:
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=changed(FIELDS), stream=st.booleans(), data=PROVIDER_DATA)
+    @example(body=ORDERED, stream=False, data=None)
+    @example(body={"tools": [{"type": "function", "function": {}}]}, stream=False, data=None)
     def send(body: dict[str, Any], stream: bool, data: Any) -> None:
-        complete = {"messages": [{"role": "user", "content": "hi"}], **body, "model": model, "stream": stream}
-        headers = {} if data is None else {"X-LlamaStack-Provider-Data": json.dumps(data)}
-        answer = client.post("/openai/v1/chat/completions", json=complete, headers=headers)
+        complete = {"messages": [{"role": "user", "content": "hi"}], "model": model, "stream": stream, **body}
+        headers = {} if data is None else {"X-LlamaStack-Provider-Data": trapped(data, upstream)}
+        answer = client.post("/openai/v1/chat/completions", content=trapped(complete, upstream), headers=headers)
         assert answer.status_code < 500 or answer.status_code in (502, 503, 504), answer.text
         assert "500: " not in answer.text
 
@@ -155,15 +169,13 @@ def test_openai_chat(client: httpx.Client, upstream: Upstream, model: str) -> No
     check(upstream)
 
 
-@pytest.mark.parametrize("model", ["gpt", "claude"])
+@pytest.mark.parametrize("model", ["gpt", "claude", "gemini"])
 def test_legacy_chat(client: httpx.Client, upstream: Upstream, model: str) -> None:
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=changed(["messages", "sampling_params", "tools", "tool_config", "response_format", "logprobs"]))
     def send(body: dict[str, Any]) -> None:
-        answer = client.post(
-            "/inference/chat-completion",
-            json={"messages": [{"role": "user", "content": "hi"}], **body, "model_id": model},
-        )
+        complete = {"messages": [{"role": "user", "content": "hi"}], **body, "model_id": model}
+        answer = client.post("/inference/chat-completion", content=trapped(complete, upstream))
         assert answer.status_code < 500 or answer.status_code in (502, 503, 504), answer.text
 
     upstream.clear()
@@ -171,11 +183,16 @@ def test_legacy_chat(client: httpx.Client, upstream: Upstream, model: str) -> No
     check(upstream)
 
 
+def trapped(value: Any, upstream: Upstream) -> str:
+    return json.dumps(value).replace(TRAP, f"{upstream.url}/trap")
+
+
 def check(upstream: Upstream) -> None:
     """Every call that got through carried the configured key to the configured place."""
     calls = upstream.calls()
     assert calls, "nothing got through: the search never reached the upstream"
     for call in calls:
-        assert call["path"] in ("/v1/chat/completions", "/v1/messages")
-        key = call["headers"].get("x-api-key") or call["headers"]["authorization"].removeprefix("Bearer ")
-        assert key in (OPENAI_KEY, ANTHROPIC_KEY)
+        head, path = call["headers"], call["path"]
+        key = head.get("x-goog-api-key") or head.get("x-api-key") or head["authorization"].removeprefix("Bearer ")
+        assert key == KEYS_OF.get(path, GEMINI_KEY)
+        assert path in KEYS_OF or path.startswith("/v1beta/models/gemini-2.5-flash:"), path

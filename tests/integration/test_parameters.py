@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from llama_stack_client import Agent
 
 from tests.integration.conftest import litellm_config
 from tests.stack import Stack, running_stack
@@ -149,6 +150,27 @@ def test_the_legacy_strategies_arrive(stack: Stack, upstream: Upstream, word: st
         assert body["repetition_penalty"] == 1.2
 
 
+def test_an_agent_without_a_strategy_runs_on_a_model_with_its_own_temperature(
+    stack: Stack, upstream: Upstream, word: str
+) -> None:
+    for _ in range(2):
+        agent: Any = Agent(stack.client(), model="litellm/reasoner", instructions=f"Be brief. {word}")
+        turn = agent.create_turn([{"role": "user", "content": "hi"}], agent.create_session(word), stream=False)
+        assert turn.output_message.content
+    first, second = [call["body"] for call in upstream.calls() if word in json.dumps(call["body"])]
+    assert "temperature" not in first
+    assert "temperature" not in second
+    told = "Model 'reasoner': its vendor does not take `temperature: 0`; it is left out."
+    assert " ".join(stack.log.split()).count(told) == 1
+
+
+def test_a_temperature_that_the_caller_chose_is_refused_there(stack: Stack, word: str) -> None:
+    messages = [{"role": "user", "content": word}]
+    answer = post(stack, "chat/completions", {"model": "reasoner", "messages": messages, "temperature": 0})
+    assert answer.status_code == 400
+    assert "temperature=0" in answer.json()["detail"]
+
+
 def test_what_a_vendor_does_not_take_is_an_error_that_names_it(stack: Stack, word: str) -> None:
     answer = post(
         stack, "chat/completions", {"model": "claude", "messages": [{"role": "user", "content": word}], "seed": 7}
@@ -166,7 +188,7 @@ def test_what_is_left_out_is_named_once_or_refused(upstream: Upstream, tmp_path:
             assert post(stack, "chat/completions", body).status_code == 200
         log = " ".join(stack.log.split())
         for name in ("seed", "n"):
-            assert log.count(f"Model 'claude': its vendor does not take `{name}`; LiteLLM leaves it out.") == 1
+            assert log.count(f"Model 'claude': its vendor does not take `{name}`; it is left out.") == 1
     with running_stack(tmp_path, config, LITELLM_STRICT_PARAMS="true") as stack:
         answer = post(stack, "chat/completions", body)
         assert answer.status_code == 400

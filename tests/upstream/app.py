@@ -101,6 +101,12 @@ def create_app(models: tuple[str, ...]) -> Starlette:
         does = {"supportedGenerationMethods": list(methods)}
         return JSONResponse({"models": [{"name": f"models/{m}", "displayName": m, **does} for m in models]})
 
+    async def nothing(request: Request) -> JSONResponse:
+        # A request that went astray shall be seen.
+        call = await _record(log, request, "none")
+        call.outcome, call.status = "error", 404
+        return JSONResponse({"detail": "Not Found"}, 404)
+
     async def calls(request: Request) -> JSONResponse:
         return JSONResponse([asdict(call) for call in log.calls])
 
@@ -111,7 +117,9 @@ def create_app(models: tuple[str, ...]) -> Starlette:
     routes = [Route(path, serve, methods=["POST"]) for path in wires]
     routes += [Route("/v1/models", list_models), Route("/v1beta/models", list_gemini), Route("/_calls", calls)]
     routes.append(Route("/v1beta/models/{model:path}:{method}", serve_gemini, methods=["POST"]))
-    return Starlette(routes=[*routes, Route("/_clear", clear, methods=["POST"])])
+    routes.append(Route("/_clear", clear, methods=["POST"]))
+    everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return Starlette(routes=[*routes, Route("/{rest:path}", nothing, methods=everything)])
 
 
 async def _record(log: Log, request: Request, wire: str) -> Call:

@@ -36,6 +36,9 @@ def read_request(body: Json) -> Ask:
     _refuse_unknown(body, _BODY, "")
     config = settings(body)
     _refuse_unknown(config, _CONFIG, " at 'generation_config'")
+    count = field(config, "candidateCount")
+    if count is not None and not 1 <= count <= 8:
+        raise BadRequest("The specified candidate count is outside the supported range: [1, 8].")
     contents = body["contents"]
     _check_tool_answers(contents)
     tools, force = _tools(body)

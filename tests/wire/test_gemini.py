@@ -52,6 +52,7 @@ def test_a_blocked_prompt_has_no_candidates(upstream: Upstream) -> None:
     [
         ({"user": "me"}, 'Unknown name "user"'),
         ({"generationConfig": {"n": 2}}, "Unknown name \"n\" at 'generation_config'"),
+        ({"generationConfig": {"candidateCount": 0}}, "candidate count"),
         ({"generationConfig": {"responseSchema": {"type": "OBJECT"}}}, "response_mime_type"),
         ({"tools": [{"functionDeclarations": [{"name": "1 x"}]}]}, "Invalid function name"),
         ({"contents": [{"parts": [{"functionResponse": {"name": "x", "response": {}}}]}]}, "number of function"),

@@ -20,10 +20,17 @@ from pydantic import ValidationError
 from ..errors import BadGateway
 from .base import Reranked
 
+NO_ARGUMENTS = "{}"
+"""The arguments of a tool call that needs none. Some vendors send an empty string, which is no JSON."""
+
 
 def chat(response: Any) -> ChatCompletion:
     """A ``litellm.ModelResponse`` as a chat completion."""
-    return _typed(ChatCompletion, _with_choices(response))
+    data = _with_choices(response)
+    for choice in data["choices"]:
+        for call in choice["message"].get("tool_calls") or ():
+            call["function"]["arguments"] = call["function"].get("arguments") or NO_ARGUMENTS
+    return _typed(ChatCompletion, data)
 
 
 async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
@@ -34,8 +41,33 @@ async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> Async
     Else it rides on the last chunk that has a choice: a reader who did not ask for a chunk without
     choices need not expect one.
     """
+    silent: dict[tuple[int, int], dict[str, Any]] = {}
     async for data in _with_usage(chunks, _says_something, apart=usage_chunk):
+        for choice in data["choices"]:
+            _give_arguments(choice, silent)
         yield _typed(ChatCompletionChunk, data)
+
+
+def _give_arguments(choice: dict[str, Any], silent: dict[tuple[int, int], dict[str, Any]]) -> None:
+    """Let the last chunk of a choice give its calls without arguments the empty ones that a reader can parse.
+
+    ``silent`` are the calls of the stream that have had none so far, by choice and index.
+    """
+    delta = choice.setdefault("delta", {})
+    for call in delta.get("tool_calls") or ():
+        place = choice["index"], call["index"]
+        if call.get("function", {}).get("arguments"):
+            silent.pop(place, None)
+        elif call.get("id"):
+            silent[place] = call
+    if choice.get("finish_reason"):
+        for place in [place for place in silent if place[0] == choice["index"]]:
+            call = silent.pop(place)
+            if call in (delta.get("tool_calls") or ()):
+                call["function"]["arguments"] = NO_ARGUMENTS
+            else:
+                rest = {"index": place[1], "function": {"arguments": NO_ARGUMENTS}}
+                delta["tool_calls"] = [*(delta.get("tool_calls") or ()), rest]
 
 
 def completion(response: Any) -> Completion:

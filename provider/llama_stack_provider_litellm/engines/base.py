@@ -14,7 +14,11 @@ from .stream import Stream
 
 Request = dict[str, Any]
 """An OpenAI request body. ``model`` is a name of the LiteLLM config. The host adapter builds it from
-its own typed parameters, field by field, so that no field a caller invents gets in."""
+its own typed parameters, field by field, so that no field a caller invents gets in.
+
+One field is not OpenAI's: ``greedy`` asks for temperature 0 of models that can be asked for it. Llama Stack
+samples so where a caller says nothing, and some models take no temperature but their own.
+"""
 
 
 @dataclass(frozen=True, slots=True)

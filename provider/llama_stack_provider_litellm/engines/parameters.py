@@ -9,11 +9,12 @@ take.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ..errors import UnsupportedParameter
+from .answers import NO_ARGUMENTS
 from .base import Request
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,22 @@ def vendor_of(params: Mapping[str, Any]) -> str:
     return _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))[0]
 
 
+def with_arguments(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Chat messages whose tool calls have arguments. LiteLLM makes nonsense of empty strings on the way to Gemini."""
+    return [_with_arguments(message) for message in messages]
+
+
+def _with_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    calls = message.get("tool_calls")
+    if not calls or all(call["function"].get("arguments") for call in calls):
+        return message
+    filled = [
+        {**call, "function": {**call["function"], "arguments": call["function"].get("arguments") or NO_ARGUMENTS}}
+        for call in calls
+    ]
+    return {**message, "tool_calls": filled}
+
+
 class Guard:
     """Watches what the deployments of a config will not pass on."""
 
@@ -62,27 +79,35 @@ class Guard:
         self._strict = strict
         self._told: set[tuple[str, str]] = set()
 
-    def check(self, request: Request, deployments: Iterable[Mapping[str, Any]]) -> None:
-        """Name, once per model, every parameter of a chat or text request that will not arrive.
+    def checked(self, request: Request, deployments: Sequence[Mapping[str, Any]]) -> Request:
+        """The chat or text request, after naming, once per model, every parameter that will not arrive.
 
         ``deployments`` are the entries of ``model_list`` that may serve it. Raises UnsupportedParameter
         instead when the provider's config says ``strict_params``.
         """
-        model = request["model"]
         lost = {name for deployment in deployments for name in _lost(deployment, request)}
-        if not lost:
-            return
-        if self._strict:
+        if "greedy" in request:
+            request = {name: value for name, value in request.items() if name != "greedy"}
+            if all(_takes_temperature_0(deployment["litellm_params"]) for deployment in deployments):
+                request["temperature"] = 0.0
+            else:
+                # Never refused: most callers have not chosen it.
+                self._tell(request["model"], {"temperature: 0"})
+        if lost and self._strict:
             raise UnsupportedParameter(
-                f"Model {model}: its vendor does not take {_listed(lost)}, and LiteLLM would leave it out. "
+                f"Model {request['model']}: its vendor does not take {_listed(lost)}, and LiteLLM would leave it out. "
                 "Leave it out yourself, or set `strict_params: false` in the provider's config.",
-                model=model,
+                model=request["model"],
             )
+        self._tell(request["model"], lost)
+        return request
+
+    def _tell(self, model: str, lost: set[str]) -> None:
         for name in sorted(lost):
             # Bounded: behind a wildcard the models are named by callers.
             if (model, name) not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add((model, name))
-                logger.warning("Model '%s': its vendor does not take `%s`; LiteLLM leaves it out.", model, name)
+                logger.warning("Model '%s': its vendor does not take `%s`; it is left out.", model, name)
 
 
 def _lost(deployment: Mapping[str, Any], request: Request) -> set[str]:
@@ -122,6 +147,23 @@ def _vendor_and_model(model: str, vendor: str | None, api_base: str | None) -> t
         # A wildcard such as `*`: the vendor shows only when a model is asked for.
         return "", model
     return found, name
+
+
+def _takes_temperature_0(params: Mapping[str, Any]) -> bool:
+    vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
+    return _maps_temperature_0(model, vendor)
+
+
+@lru_cache(maxsize=256)
+def _maps_temperature_0(model: str, vendor: str) -> bool:
+    import litellm
+
+    try:
+        mapped = litellm.get_optional_params(model=model, custom_llm_provider=vendor, temperature=0.0)
+    except litellm.exceptions.UnsupportedParamsError:
+        return False
+    # With `drop_params` LiteLLM leaves it out.
+    return mapped.get("temperature") is not None
 
 
 @lru_cache(maxsize=256)

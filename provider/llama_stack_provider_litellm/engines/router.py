@@ -17,6 +17,7 @@ from .. import errors, redaction, settings
 from ..caller import Caller
 from . import answers, embedding, identity, library, parameters
 from .base import Request, Reranked
+from .running import RunningRouter
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -37,15 +38,14 @@ class RouterEngine:
         self._deployments: list[dict[str, Any]] = []
         self._catalog: catalogs.Catalog | None = None
         self._loading = threading.Lock()
-        self._router: Router | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: RunningRouter | None = None
 
     # Life cycle
 
     async def start(self) -> None:
         """Import litellm and build the Router for the running loop."""
         await self.catalog()
-        self._current_router()
+        self._router()
 
     async def catalog(self) -> catalogs.Catalog:
         """The config's models."""
@@ -57,11 +57,10 @@ class RouterEngine:
 
     async def close(self) -> None:
         """Close the Router's connections and take its callbacks out of litellm."""
-        if self._router is None:
-            return
-        router, self._router, self._loop = self._router, None, None
-        router.discard()
-        await library.close_clients()
+        running, self._running = self._running, None
+        if running is not None:
+            running.discard()
+            await library.close_clients()
 
     def _load(self) -> catalogs.Catalog:
         # Two first callers may come at once, from two loops even.
@@ -70,26 +69,29 @@ class RouterEngine:
                 library.import_litellm()
                 settings.apply(self._settings)
                 self._deployments = parameters.opened(self._settings.model_list)
-                self._built_router().discard()
-                self._catalog = catalogs.build(self._deployments, library.known_model)
+                asyncio.run(self._try_router())
+                try:
+                    self._catalog = catalogs.build(self._deployments, library.known_model)
+                except errors.ConfigError as exc:
+                    raise errors.ConfigError(f"{self._settings.path}: {exc}") from None
             return self._catalog
 
-    def _current_router(self) -> Router:
-        loop = asyncio.get_running_loop()
-        if self._router is None or self._loop is not loop:
-            if self._router is not None:
-                self._router.discard()
-            self._router, self._loop = self._built_router(), loop
-        return self._router
+    async def _try_router(self) -> None:
+        self._new_router().discard()
 
-    def _built_router(self) -> Router:
+    def _router(self) -> Router:
+        if self._running is None or self._running.loop is not asyncio.get_running_loop():
+            if self._running is not None:
+                self._running.discard()
+            self._running = self._new_router()
+        return self._running.router
+
+    def _new_router(self) -> RunningRouter:
         """A Router of the config. Raises ConfigError, in LiteLLM's words, for what LiteLLM refuses."""
-        from litellm import Router
-
         known = settings.router_arguments()
         arguments = {key: value for key, value in self._settings.router_settings.items() if key in known}
         try:
-            return Router(model_list=self._deployments, **arguments)
+            return RunningRouter(self._deployments, arguments)
         except Exception as exc:
             words = self._redact(errors.words_of(exc))
             raise errors.ConfigError(f"{self._settings.path}: LiteLLM's Router refuses the config: {words}") from None
@@ -155,8 +157,10 @@ class RouterEngine:
         if catalog.resolve(model) is None:
             raise catalog.not_found(model)
         if "messages" in request or "prompt" in request:
-            self._guard.check(request, catalog.deployments(model))
-        call: Callable[..., Awaitable[Any]] = getattr(self._current_router(), method)
+            request = self._guard.checked(request, catalog.deployments(model))
+        if "messages" in request:
+            request = {**request, "messages": parameters.with_arguments(request["messages"])}
+        call: Callable[..., Awaitable[Any]] = getattr(self._router(), method)
         try:
             return convert(await call(**request, **identity.parameters(request, caller)))
         except Exception as exc:
@@ -166,4 +170,6 @@ class RouterEngine:
     def _error(self, exc: Exception, *, model: str) -> errors.RequestError:
         if isinstance(exc, errors.RequestError):
             return exc
-        return errors.from_litellm(exc, model=model, redact=self._redact)
+        group = self._catalog.deployments(model) if self._catalog else []
+        deployments = {item["litellm_params"]["model"] for item in group}
+        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self._redact)

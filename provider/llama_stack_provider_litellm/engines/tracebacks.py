@@ -1,4 +1,4 @@
-"""Short tracebacks for LiteLLM's failure logs.
+"""Short tracebacks for LiteLLM's failure logs, and none in its log lines.
 
 LiteLLM renders the whole traceback of every failed call, up to three times, and then searches the text for
 secrets: on the event loop, for longer than an answer takes, and even where nobody reads it. Finding the
@@ -8,6 +8,7 @@ function of the frames nearest to the failure, and nothing else.
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from collections import deque
@@ -21,6 +22,8 @@ import litellm.utils
 _READERS: tuple[Any, ...] = (litellm.utils, litellm.router, litellm.litellm_core_utils.litellm_logging)
 
 _MOST_FRAMES = 4
+_LOGGERS = ("LiteLLM", "LiteLLM Router")
+_BEGIN = "Traceback (most recent call last)"
 
 
 class _ShortTracebacks(ModuleType):
@@ -37,7 +40,7 @@ class _ShortTracebacks(ModuleType):
             return traceback.format_exc(limit, chain)
         frames = _ShortTracebacks.format_tb(exc.__traceback__, limit)
         # Not format_exception_only: it renders what the exception came from, and throws that away.
-        return "".join(["Traceback (most recent call last):\n", *frames, f"{type(exc).__qualname__}: {exc}\n"])
+        return "".join([f"{_BEGIN}:\n", *frames, f"{type(exc).__qualname__}: {exc}\n"])
 
     @staticmethod
     def format_tb(tb: TracebackType | None, limit: int | None = None) -> list[str]:
@@ -58,3 +61,15 @@ def install() -> None:
     for module in _READERS:
         if not isinstance(module.traceback, _ShortTracebacks):
             module.traceback = _ShortTracebacks(traceback.__name__)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Log what happened, not where in LiteLLM: rich takes seconds of the event loop for a chain of its frames."""
+    text, found, _ = record.getMessage().partition(_BEGIN)
+    if found:
+        record.msg, record.args = text.rstrip(), ()
+    if record.exc_info:
+        record.msg, record.args, record.exc_info = f"{text}: {record.exc_info[1]!r}", (), None
+    return True

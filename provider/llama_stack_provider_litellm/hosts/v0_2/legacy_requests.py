@@ -93,7 +93,7 @@ def _sampling(params: SamplingParams | None) -> Request:
     request: Request = {}
     match params.strategy:
         case GreedySamplingStrategy():
-            request["temperature"] = 0.0
+            request["greedy"] = True
         case TopPSamplingStrategy(temperature=temperature, top_p=top_p):
             request |= {"temperature": temperature, "top_p": top_p}
         case TopKSamplingStrategy(top_k=top_k):

@@ -75,8 +75,12 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
 def _function(function: Any) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise InvalidRequest("tools: each function needs a `name`.")
-    if not isinstance(function.get("parameters") or {}, dict):
-        raise InvalidRequest(f"tools: the `parameters` of '{function['name']}' must be a JSON schema, an object.")
+    schema = function.get("parameters") or {}
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties") or {}, dict):
+        raise InvalidRequest(
+            f"tools: the `parameters` of '{function['name']}' must be a JSON schema, an object whose `properties` are "
+            "one too."
+        )
     return {field: function[field] for field in _FUNCTION_FIELDS if function.get(field) is not None}
 
 
@@ -107,6 +111,8 @@ def _response_format(wanted: Any) -> Any:
     schema = wanted.get("json_schema")
     if not isinstance(schema, dict):
         return {"type": wanted.get("type")}
+    if not isinstance(schema.get("schema"), dict):
+        raise InvalidRequest("response_format: `json_schema` needs a `schema`, an object.")
     known = {field: schema[field] for field in ("name", "description", "schema", "strict") if field in schema}
     return {"type": wanted.get("type"), "json_schema": known}
 

@@ -1,0 +1,51 @@
+"""A LiteLLM Router together with everything that it leaves about while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from litellm import Router
+
+# litellm's global lists of who is told of calls. A Router puts itself and its strategies into them, and litellm's
+# first call copies them from `callbacks` into the others.
+_LISTS = ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback")
+_ASYNC_LISTS = ("_async_input_callback", "_async_success_callback", "_async_failure_callback")
+
+
+class RunningRouter:
+    """A Router of the running event loop, with the tasks and callbacks that it makes.
+
+    LiteLLM keeps the tasks to itself, and its own ``discard`` takes back some of the callbacks only.
+    """
+
+    def __init__(self, model_list: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]) -> None:
+        from litellm import Router
+
+        self.loop = asyncio.get_running_loop()
+        tasks, callbacks = asyncio.all_tasks(), _callbacks()
+        self.router: Router = Router(model_list=[dict(item) for item in model_list], **arguments)
+        # Nothing else has run meanwhile: what is new is the Router's.
+        self._tasks = asyncio.all_tasks() - tasks
+        self._callbacks = {key: item for key, item in _callbacks().items() if key not in callbacks}
+
+    def discard(self) -> None:
+        """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""
+        import litellm
+
+        self.router.discard()
+        for name in (*_LISTS, *_ASYNC_LISTS):
+            found = getattr(litellm, name)
+            found[:] = [item for item in found if id(item) not in self._callbacks]
+        for task in self._tasks:
+            if not self.loop.is_closed():
+                task.cancel()
+
+
+def _callbacks() -> dict[int, Any]:
+    """What stands in litellm's lists, by identity: callbacks need not be hashable."""
+    import litellm
+
+    return {id(item): item for name in (*_LISTS, *_ASYNC_LISTS) for item in getattr(litellm, name)}

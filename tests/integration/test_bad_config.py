@@ -1,0 +1,30 @@
+"""A server whose LiteLLM config is wrong ends at once, and its log says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_up import TWO_TYPES, WRONG
+from tests.stack import running_stack
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        WRONG["not yaml"],
+        WRONG["unset variable"],
+        (TWO_TYPES, "the deployments of 'gpt' are of different types"),
+    ],
+    ids=["not yaml", "unset variable", "two types"],
+)
+def test_the_server_says_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(RuntimeError, match="the stack ended with 1"), running_stack(tmp_path, text):
+        pass
+    log = " ".join((tmp_path / "stack.log").read_text().split())
+    # The host prints its run config, which has the path as well.
+    assert f"{tmp_path / 'config.yaml'}" in log.split("Error creating app: ")[1]
+    assert words in log
+    assert "Traceback" not in log
+    assert "sk-planted" not in log
