@@ -253,7 +253,8 @@ def from_litellm(
 ) -> RequestError:
     """The error of our tree that tells what ``exc``, raised by LiteLLM for ``model``, means.
 
-    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``redact`` takes secrets out of LiteLLM's text: some vendors repeat the key that they refuse.
+    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``redact`` takes secrets
+    out of LiteLLM's text: some vendors repeat the key that they refuse.
     """
     # A stream that broke before its first chunk: what broke it says more.
     cause = getattr(exc, "original_exception", None) or exc
