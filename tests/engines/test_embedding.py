@@ -20,8 +20,10 @@ Send = Callable[[Request], Awaitable[CreateEmbeddingResponse]]
 def answer(texts: list[Any]) -> CreateEmbeddingResponse:
     """A vector that tells which input it is of."""
     data = [Embedding(object="embedding", index=i, embedding=[float(text)]) for i, text in enumerate(texts)]
-    return CreateEmbeddingResponse(
-        object="list", model="m", data=data, usage=Usage(prompt_tokens=len(texts), total_tokens=len(texts))
+    used = Usage(prompt_tokens=len(texts), total_tokens=len(texts))
+    served = {"served_by": "embedded", "call_id": "c", "model_id": "d", "cost_usd": 0.5, "retries": 1, "fallbacks": 0}
+    return CreateEmbeddingResponse.model_construct(
+        object="list", model="m", data=data, usage=used, litellm={**served, "cache_hit": False}
     )
 
 
@@ -48,6 +50,8 @@ def test_batches_by_count_keep_the_order(vendor: str, batches: list[int]) -> Non
     assert [row.index for row in result.data] == list(range(250))
     assert [row.embedding for row in result.data] == [[float(number)] for number in range(250)]
     assert result.usage.prompt_tokens == 250
+    served = result.litellm  # type: ignore[attr-defined]
+    assert (served["cost_usd"], served["retries"], served["model_id"]) == (0.5 * len(batches), len(batches), "d")
 
 
 def test_the_narrowest_of_several_vendors_counts() -> None:

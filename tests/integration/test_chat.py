@@ -282,7 +282,7 @@ def test_every_answer_is_fresh(stack: Stack, word: str) -> None:
 
 
 def test_bare_names_and_wildcards_work_without_the_hosts_scan(stack: Stack, word: str) -> None:
-    client = stack.openai()
+    client, begun = stack.openai(), len(stack.log)
     for name in ("gpt", "wild/something", "litellm/wild/something"):
         answer = client.chat.completions.create(model=name, messages=ask(word))
         assert word in (answer.choices[0].message.content or "")
@@ -290,7 +290,7 @@ def test_bare_names_and_wildcards_work_without_the_hosts_scan(stack: Stack, word
         "echo[something]"
         in client.chat.completions.create(model="wild/something", messages=ask(word)).choices[0].message.content
     )
-    assert "not found in routing table" not in stack.log
+    assert "not found in routing table" not in stack.log[begun:]
 
 
 def test_a_pattern_is_not_a_model(stack: Stack) -> None:

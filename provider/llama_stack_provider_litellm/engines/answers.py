@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from openai import BaseModel
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from ..errors import BadGateway
 from .base import Reranked
+from .served import by_router
 
 NO_ARGUMENTS = "{}"
 """The arguments of a tool call that needs none. Some vendors send an empty string, which is no JSON."""
@@ -30,11 +31,11 @@ def chat(response: Any) -> ChatCompletion:
     for choice in data["choices"]:
         for call in choice["message"].get("tool_calls") or ():
             call["function"]["arguments"] = call["function"].get("arguments") or NO_ARGUMENTS
-    return _typed(ChatCompletion, data)
+    return _typed(ChatCompletion, {**data, "litellm": by_router(response)})
 
 
-async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
-    """LiteLLM's chunks, with the usage where readers look for it.
+async def chat_chunks(stream: AsyncIterable[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
+    """LiteLLM's chunks, with the usage where readers look for it, and the ``litellm`` object beside it.
 
     LiteLLM sends the usage after the last choice. With ``usage_chunk`` (the caller asked for
     ``stream_options.include_usage``) it comes as OpenAI sends it, in a last chunk without choices.
@@ -42,7 +43,7 @@ async def chat_chunks(chunks: AsyncIterator[Any], *, usage_chunk: bool) -> Async
     choices need not expect one.
     """
     silent: dict[tuple[int, int], dict[str, Any]] = {}
-    async for data in _with_usage(chunks, _says_something, apart=usage_chunk):
+    async for data in _with_usage(stream, _says_something, apart=usage_chunk):
         for choice in data["choices"]:
             _give_arguments(choice, silent)
         yield _typed(ChatCompletionChunk, data)
@@ -72,19 +73,19 @@ def _give_arguments(choice: dict[str, Any], silent: dict[tuple[int, int], dict[s
 
 def completion(response: Any) -> Completion:
     """A ``litellm.TextCompletionResponse`` as a text completion."""
-    return _typed(Completion, _with_choices(response))
+    return _typed(Completion, {**_with_choices(response), "litellm": by_router(response)})
 
 
-async def completion_chunks(chunks: AsyncIterator[Any]) -> AsyncIterator[Completion]:
-    """LiteLLM's text chunks, with the usage on the last that has a choice."""
-    async for data in _with_usage(chunks, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
+async def completion_chunks(stream: AsyncIterable[Any]) -> AsyncIterator[Completion]:
+    """LiteLLM's text chunks, with the usage, and the ``litellm`` object, on the last that has a choice."""
+    async for data in _with_usage(stream, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
         for choice in data["choices"]:
             choice.setdefault("text", "")
         yield _typed(Completion, data)
 
 
 async def _with_usage(
-    chunks: AsyncIterator[Any], says_something: Callable[[dict[str, Any]], bool], *, apart: bool = False
+    stream: AsyncIterable[Any], says_something: Callable[[dict[str, Any]], bool], *, apart: bool = False
 ) -> AsyncIterator[dict[str, Any]]:
     """The chunks that say something, and the usage on the last of them, or ``apart`` in one after it.
 
@@ -93,7 +94,7 @@ async def _with_usage(
     held: dict[str, Any] | None = None
     last: dict[str, Any] | None = None
     usage: Any = None
-    async for chunk in chunks:
+    async for chunk in stream:
         data = _dump(chunk)
         usage = data.pop("usage", None) or usage
         if not any(says_something(choice) for choice in data.get("choices", ())):
@@ -106,10 +107,13 @@ async def _with_usage(
             held = data
         else:
             yield data
+    # Only a finished stream knows what it cost, and which deployment gave it in the end.
+    about = by_router(stream, usage or {})
+    usage = usage and {key: value for key, value in usage.items() if key != "cost"}
     if held is not None:
-        yield held if apart else {**held, "usage": usage}
+        yield held if apart else {**held, "usage": usage, "litellm": about}
     if last is not None and (apart or (held is None and usage is not None)):
-        yield {**last, "choices": [], "usage": usage}
+        yield {**last, "choices": [], "usage": usage, "litellm": about}
 
 
 def embeddings(response: Any, *, count: int) -> CreateEmbeddingResponse:
@@ -133,6 +137,7 @@ def embeddings(response: Any, *, count: int) -> CreateEmbeddingResponse:
             for index, vector in enumerate(vectors)
         ],
         usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
+        litellm=by_router(response),
     )
 
 

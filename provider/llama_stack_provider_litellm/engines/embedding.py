@@ -11,6 +11,7 @@ from openai.types.create_embedding_response import Usage
 
 from ..errors import BadGateway, InvalidRequest, RequestError
 from .base import Request
+from .served import together
 
 # Vendor (LiteLLM's name) → how many inputs it takes in one request; the others take OpenAI's 2,048.
 _INPUTS = {"cohere": 96, "cohere_chat": 96, "gemini": 100, "vertex_ai": 250, "voyage": 128, "mistral": 512}
@@ -111,4 +112,5 @@ def _joined(answers: list[CreateEmbeddingResponse], ranges: list[slice]) -> Crea
             prompt_tokens=sum(answer.usage.prompt_tokens for answer in answers),
             total_tokens=sum(answer.usage.total_tokens for answer in answers),
         ),
+        litellm=together([answer.litellm for answer in answers]),  # type: ignore[attr-defined]
     )

@@ -135,7 +135,7 @@ class RouterEngine:
         return await self._call("arerank", request, caller, answers.reranked)
 
     async def _stream(
-        self, method: str, request: Request, caller: Caller, convert: Callable[[AsyncIterator[Any]], AsyncIterator[Any]]
+        self, method: str, request: Request, caller: Caller, convert: Callable[[Any], AsyncIterator[Any]]
     ) -> Stream[Any]:
         # Without usage LiteLLM logs a stream with 0 tokens and no cost.
         options = {**(request.get("stream_options") or {}), "include_usage": True}

@@ -22,13 +22,13 @@ class Stream[Chunk]:
     def __init__(
         self,
         call: Any,
-        convert: Callable[[AsyncIterator[Any]], AsyncIterator[Chunk]],
+        convert: Callable[[Any], AsyncIterator[Chunk]],
         explain: Callable[[Exception], Exception],
     ) -> None:
         self._call = call
         self._ended = False
         self._explain = explain
-        self._chunks: AsyncIterator[Chunk] | None = convert(aiter(call))
+        self._chunks: AsyncIterator[Chunk] | None = convert(call)
 
     def __aiter__(self) -> Stream[Chunk]:
         return self

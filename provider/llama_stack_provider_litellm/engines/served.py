@@ -1,0 +1,55 @@
+"""The ``litellm`` object on an answer: which deployment gave it, after what, at what cost.
+
+``{served_by, call_id, model_id, cost_usd, retries, fallbacks, cache_hit}``; ``model_id`` is LiteLLM's id of
+the deployment (``model_info.id`` of the config, or a hash), ``cost_usd`` is None where no price is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Served = dict[str, Any]
+
+
+def by_router(answer: Any, usage: Mapping[str, Any] | None = None) -> Served:
+    """What an answer of the Router, or its finished stream with the last chunk's ``usage``, says of itself."""
+    hidden = getattr(answer, "_hidden_params", None) or {}
+    headers = hidden.get("additional_headers") or {}
+    cache_hit = bool(hidden.get("cache_hit"))
+    # LiteLLM tells a stream's cost with its usage, and the first call's cost again with an answer from the cache.
+    cost = usage.get("cost") if usage is not None else hidden.get("response_cost")
+    if not cost and not _has_price(hidden.get("model_id"), hidden.get("litellm_model_name")):
+        cost = None
+    return {
+        "served_by": "embedded",
+        "call_id": hidden.get("litellm_call_id"),
+        "model_id": hidden.get("model_id"),
+        "cost_usd": 0.0 if cache_hit else cost,
+        "retries": headers.get("x-litellm-attempted-retries") or 0,
+        "fallbacks": headers.get("x-litellm-attempted-fallbacks") or 0,
+        "cache_hit": cache_hit,
+    }
+
+
+def _has_price(model_id: str | None, name: str | None) -> bool:
+    """Whether a cost of 0 is one: LiteLLM's price list holds each deployment's prices under its id, if it has any."""
+    import litellm
+
+    known = (model_id, name, (name or "").partition("/")[2])
+    prices = (item for entry in known for item in (litellm.model_cost.get(entry) or {}).items())
+    return any("cost_per" in key and price is not None for key, price in prices)
+
+
+def together(parts: Sequence[Served]) -> Served:
+    """The same of a request that was sent in several parts: one deployment's id only if all have it."""
+    costs = [part["cost_usd"] for part in parts]
+    ids = {part["model_id"] for part in parts}
+    return {
+        **parts[0],
+        "model_id": ids.pop() if len(ids) == 1 else None,
+        "cost_usd": None if None in costs else sum(costs),
+        "retries": sum(part["retries"] for part in parts),
+        "fallbacks": sum(part["fallbacks"] for part in parts),
+        "cache_hit": all(part["cache_hit"] for part in parts),
+    }
