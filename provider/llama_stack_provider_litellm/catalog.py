@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -57,18 +57,19 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The models of one LiteLLM config."""
+    """The models of one LiteLLM config. ``hidden`` are aliases that work and are in no list."""
 
     entries: Mapping[str, ModelEntry]
     groups: Mapping[str, list[Mapping[str, Any]]]
     registry: Registry
+    hidden: Mapping[str, ModelEntry] = field(default_factory=dict)
 
     def resolve(self, name: str) -> ModelEntry | None:
         """The entry that serves ``name``: a listed model, or one that a wildcard matches.
 
         Of several wildcards the most specific wins, as in LiteLLM's Router.
         """
-        if (entry := self.entries.get(name)) is not None:
+        if (entry := self.entries.get(name) or self.hidden.get(name)) is not None:
             return None if entry.is_wildcard else entry
         return self._matched(name) if self._patterns else None
 
@@ -96,6 +97,18 @@ class Catalog:
         """The entries of ``model_list`` that serve ``name``, a wildcard's with the name put in."""
         return self.groups.get(name) or self._group(name)
 
+    def check_dimensions(self, before: Catalog) -> None:
+        """Raise ConfigError when an embedding model has another vector size than ``before``: the vectors that
+        stores hold could not be compared with its new ones."""
+        for name, entry in self.entries.items():
+            old = before.entries.get(name)
+            if old and old.dimension and entry.dimension and old.dimension != entry.dimension:
+                raise ConfigError(
+                    f"model_list: embedding model '{name}' gave vectors of {old.dimension} numbers and would give "
+                    f"{entry.dimension}: what is stored could not be found with it any more. Give the new model a "
+                    "`model_name` of its own."
+                )
+
     @cached_property
     def _matched(self) -> Callable[[str], ModelEntry | None]:
         # Bounded: the names come from callers.
@@ -116,12 +129,12 @@ class Catalog:
         return []
 
 
-def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalog:
-    """The catalogue of a config's ``model_list``.
+def build(model_list: Iterable[Mapping[str, Any]], registry: Registry, aliases: object = None) -> Catalog:
+    """The catalogue of a config's ``model_list``, with ``router_settings.model_group_alias``.
 
-    A model that cannot be served (an embedding model of unknown vector size, an image model) is left
-    out with a warning that says how to change that. Raises ConfigError when deployments of one name
-    are of different types or vector sizes.
+    A model that cannot be served (an embedding model of unknown vector size, an image model), or an alias of
+    one, is left out with a warning that says how to change that. Raises ConfigError when deployments of one
+    name are of different types or vector sizes, and for aliases that cannot be read.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for deployment in model_list:
@@ -139,7 +152,35 @@ def build(model_list: Iterable[Mapping[str, Any]], registry: Registry) -> Catalo
             )
         else:
             entries[name] = entry
-    return Catalog(entries=entries, groups=groups, registry=registry)
+    return _with_aliases(Catalog(entries=entries, groups=groups, registry=registry), aliases)
+
+
+def _with_aliases(models: Catalog, aliases: object) -> Catalog:
+    """``models`` with the aliases; as in LiteLLM's Router an alias goes before a model of its name, and is none of
+    another alias."""
+    entries, groups = dict(models.entries), dict(models.groups)
+    hidden: dict[str, ModelEntry] = {}
+    for alias, target, is_hidden in _read_aliases(aliases):
+        group = models.deployments(target) if models.resolve(target) else []
+        entry = _entry(alias, group, models.registry) if group and "*" not in alias else None
+        if entry is None or (entry.type == "embedding" and entry.dimension is None):
+            logger.warning("Alias '%s' is left out: the config has no model '%s' that can be served.", alias, target)
+            continue
+        groups[alias] = group
+        (hidden if is_hidden and alias not in entries else entries)[alias] = entry
+    return Catalog(entries=entries, groups=groups, registry=models.registry, hidden=hidden)
+
+
+def _read_aliases(aliases: object) -> Iterator[tuple[str, str, bool]]:
+    """Alias, model and whether it is hidden, of LiteLLM's ``alias: model`` and ``alias: {model: …, hidden: …}``."""
+    where = "router_settings.model_group_alias"
+    if not isinstance(aliases or {}, Mapping):
+        raise ConfigError(f"{where}: must be a mapping of aliases to names of `model_list`.")
+    for alias, value in (aliases or {}).items():  # type: ignore[attr-defined]
+        said = value if isinstance(value, Mapping) else {"model": value}
+        if not isinstance(said.get("model"), str):
+            raise ConfigError(f"{where}: '{alias}': must be a name of `model_list`, or a mapping with one as `model`.")
+        yield str(alias), said["model"], said.get("hidden") is True
 
 
 def _filled(deployment: Mapping[str, Any], parts: Iterable[str]) -> Mapping[str, Any]:

@@ -43,6 +43,11 @@ class LiteLLMSettings:
     litellm_settings: dict[str, Any] = field(default_factory=dict)
     not_honoured: tuple[str, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read."""
+        return (self.path,)
+
 
 def demo_config_path() -> Path:
     """The packaged demo models' config, wherever the working directory is."""

@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .models import models
+from .reload import reload
 from .up import up
 
 
@@ -17,3 +18,4 @@ def main() -> None:
 
 main.add_command(up)
 main.add_command(models)
+main.add_command(reload)

@@ -8,10 +8,10 @@ import logging
 
 import click
 
-from .. import catalog, settings
+from .. import catalog, settings, storage
 from ..engines.router import RouterEngine
 from .console import clear_errors, err, out, table
-from .up import found_config, store_folder
+from .up import found_config
 
 
 @click.command()
@@ -24,7 +24,7 @@ def models(path: str | None, as_json: bool) -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with clear_errors():
-        config = settings.load(path or found_config(store_folder(), out=err))
+        config = settings.load(path or found_config(storage.folder(), out=err))
         with err.status("Reading LiteLLM's model registry…"):
             entries = list(asyncio.run(RouterEngine(config).catalog()).entries.values())
     if as_json:

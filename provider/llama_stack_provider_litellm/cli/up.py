@@ -11,12 +11,10 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from .. import settings
+from .. import settings, storage
 from .console import clear_errors, err, out, table
 from .discover import discover
 from .server import Server
-
-_STORE = "~/.llama/distributions/litellm"
 
 
 @click.command()
@@ -37,7 +35,7 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
     Without a config one is made from the provider keys in the environment and a running Ollama;
     without these the demo models are served.
     """
-    store = store_folder()
+    store = storage.folder()
     with clear_errors():
         config = settings.load(path or found_config(store))
         server = Server(
@@ -54,11 +52,6 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
             _announce(server, config)
             server.wait()
     out.print("Stopped.")
-
-
-def store_folder() -> Path:
-    """Where the server keeps its data, and `up` what it finds out."""
-    return Path(os.environ.get("SQLITE_STORE_DIR") or _STORE).expanduser()
 
 
 def packaged_run_config() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from openai.types import Completion, CreateEmbeddingResponse
@@ -38,6 +39,12 @@ class Engine(Protocol):
 
     async def catalog(self) -> Catalog:
         """The models there are. Raises errors.ConfigError when the configuration contradicts itself."""
+
+    def sources(self) -> tuple[Path, ...]:
+        """The files that the models come from; when one changes, ``reload`` has to be called."""
+
+    async def reload(self) -> None:
+        """Read the models again. Raises errors.ConfigError, and goes on as before, when that fails."""
 
     async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
         """A chat completion (OpenAI ``POST /v1/chat/completions``)."""

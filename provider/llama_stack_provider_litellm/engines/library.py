@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..errors import ConfigError
@@ -58,6 +59,8 @@ async def close_clients() -> None:
         await shared.close()
 
 
+# Kept: a Router writes what its deployments say of themselves into the registry, under their vendors' names.
+@lru_cache(maxsize=4096)
 def known_model(name: str) -> Mapping[str, Any]:
     """What LiteLLM's registry says about a vendor's model; empty for one that it does not know."""
     import litellm

@@ -6,8 +6,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -20,9 +22,6 @@ from .base import Request, Reranked
 from .running import RunningRouter
 from .stream import Stream
 
-if TYPE_CHECKING:
-    from litellm import Router
-
 
 class RouterEngine:
     """Reaches models through LiteLLM's Router, as the given config describes them.
@@ -33,12 +32,11 @@ class RouterEngine:
 
     def __init__(self, config: settings.LiteLLMSettings, *, strict_params: bool = False) -> None:
         self._settings = config
-        self._redact = redaction.Redactor(config.model_list, config.router_settings, config.litellm_settings)
         self._guard = parameters.Guard(strict=strict_params)
-        self._deployments: list[dict[str, Any]] = []
-        self._catalog: catalogs.Catalog | None = None
+        self._models: _Models | None = None
         self._loading = threading.Lock()
         self._running: RunningRouter | None = None
+        self._retired: set[asyncio.Task[None]] = set()
 
     # Life cycle
 
@@ -49,52 +47,70 @@ class RouterEngine:
 
     async def catalog(self) -> catalogs.Catalog:
         """The config's models."""
-        if self._catalog is None:
-            # A thread of its own: the default executor's threads would outlive a throw-away loop.
-            with ThreadPoolExecutor(1, thread_name_prefix="litellm-import") as thread:
-                return await asyncio.get_running_loop().run_in_executor(thread, self._load)
-        return self._catalog
+        if self._models is None:
+            return (await _in_thread(self._load)).catalog
+        return self._models.catalog
+
+    def sources(self) -> tuple[Path, ...]:
+        """The config file, and those that it includes."""
+        return self._settings.files
+
+    async def reload(self) -> None:
+        """Read the config again and serve what it says from now on; calls that are under way end as they began.
+
+        Raises ConfigError for a config that cannot be used, or that gives an embedding model another vector
+        size, and goes on as before.
+        """
+        before = await self.catalog()
+        config, models = await _in_thread(partial(self._read_again, before))
+        try:
+            running = _running(config, models.deployments)
+        except errors.ConfigError:
+            await _in_thread(partial(settings.apply, self._settings))
+            raise
+        old, self._running = self._running, running
+        self._settings, self._models = config, models
+        if old is not None:
+            retiring = asyncio.create_task(old.retire())
+            self._retired.add(retiring)
+            retiring.add_done_callback(self._retired.discard)
 
     async def close(self) -> None:
         """Close the Router's connections and take its callbacks out of litellm."""
         running, self._running = self._running, None
+        for retiring in self._retired:
+            retiring.cancel()
         if running is not None:
             running.discard()
             await library.close_clients()
 
-    def _load(self) -> catalogs.Catalog:
+    def _load(self) -> _Models:
         # Two first callers may come at once, from two loops even.
         with self._loading:
-            if self._catalog is None:
+            if self._models is None:
                 library.import_litellm()
                 settings.apply(self._settings)
-                self._deployments = parameters.opened(self._settings.model_list)
-                asyncio.run(self._try_router())
-                try:
-                    self._catalog = catalogs.build(self._deployments, library.known_model)
-                except errors.ConfigError as exc:
-                    raise errors.ConfigError(f"{self._settings.path}: {exc}") from None
-            return self._catalog
+                models = _read(self._settings)
+                asyncio.run(_try(self._settings, models.deployments))
+                self._models = models
+            return self._models
 
-    async def _try_router(self) -> None:
-        self._new_router().discard()
+    def _read_again(self, before: catalogs.Catalog) -> tuple[settings.LiteLLMSettings, _Models]:
+        config = settings.load(self._settings.path)
+        # What is under way may still tell of a key that the config has no longer.
+        models = _read(config, self._settings)
+        models.catalog.check_dimensions(before)
+        settings.apply(config)
+        return config, models
 
-    def _router(self) -> Router:
+    def _router(self) -> RunningRouter:
         if self._running is None or self._running.loop is not asyncio.get_running_loop():
             if self._running is not None:
                 self._running.discard()
-            self._running = self._new_router()
-        return self._running.router
-
-    def _new_router(self) -> RunningRouter:
-        """A Router of the config. Raises ConfigError, in LiteLLM's words, for what LiteLLM refuses."""
-        known = settings.router_arguments()
-        arguments = {key: value for key, value in self._settings.router_settings.items() if key in known}
-        try:
-            return RunningRouter(self._deployments, arguments)
-        except Exception as exc:
-            words = self._redact(errors.words_of(exc))
-            raise errors.ConfigError(f"{self._settings.path}: LiteLLM's Router refuses the config: {words}") from None
+            if self._models is None:
+                raise RuntimeError("the catalog has not been read")
+            self._running = _running(self._settings, self._models.deployments)
+        return self._running
 
     # Calls
 
@@ -160,16 +176,67 @@ class RouterEngine:
             request = self._guard.checked(request, catalog.deployments(model))
         if "messages" in request:
             request = {**request, "messages": parameters.with_arguments(request["messages"])}
-        call: Callable[..., Awaitable[Any]] = getattr(self._router(), method)
+        running = self._router()
+        call: Callable[..., Awaitable[Any]] = getattr(running.router, method)
+        running.begin()
         try:
-            return convert(await call(**request, **identity.parameters(request, caller)))
-        except Exception as exc:
+            answer = convert(await call(**request, **identity.parameters(request, caller)))
+        except BaseException as exc:
+            running.end()
+            if not isinstance(exc, Exception):
+                raise
             # Without the chain: the host renders every chained frame of litellm on the event loop.
             raise self._error(exc, model=model) from None
+        if isinstance(answer, Stream):
+            answer.when_closed(running.end)
+        else:
+            running.end()
+        return answer
 
     def _error(self, exc: Exception, *, model: str) -> errors.RequestError:
-        if isinstance(exc, errors.RequestError):
-            return exc
-        group = self._catalog.deployments(model) if self._catalog else []
+        if isinstance(exc, errors.RequestError) or self._models is None:
+            return exc if isinstance(exc, errors.RequestError) else errors.from_litellm(exc, model=model)
+        group = self._models.catalog.deployments(model)
         deployments = {item["litellm_params"]["model"] for item in group}
-        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self._redact)
+        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self._models.redact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """One reading of a config: its deployments, the models that they make, and its secrets' redactor."""
+
+    deployments: list[dict[str, Any]]
+    catalog: catalogs.Catalog
+    redact: redaction.Redactor
+
+
+def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -> _Models:
+    secrets = [(one.model_list, one.router_settings, one.litellm_settings) for one in (config, *others)]
+    deployments = parameters.opened(config.model_list)
+    try:
+        catalog = catalogs.build(deployments, library.known_model)
+    except errors.ConfigError as exc:
+        raise errors.ConfigError(f"{config.path}: {exc}") from None
+    return _Models(deployments, catalog, redaction.Redactor(*secrets))
+
+
+def _running(config: settings.LiteLLMSettings, deployments: list[dict[str, Any]]) -> RunningRouter:
+    """A Router of the config. Raises ConfigError, in LiteLLM's words, for what LiteLLM refuses."""
+    known = settings.router_arguments()
+    arguments = {key: value for key, value in config.router_settings.items() if key in known}
+    try:
+        return RunningRouter(deployments, arguments)
+    except Exception as exc:
+        redact = redaction.Redactor(config.model_list, config.router_settings, config.litellm_settings)
+        words = redact(errors.words_of(exc))
+        raise errors.ConfigError(f"{config.path}: LiteLLM's Router refuses the config: {words}") from None
+
+
+async def _try(config: settings.LiteLLMSettings, deployments: list[dict[str, Any]]) -> None:
+    _running(config, deployments).discard()
+
+
+async def _in_thread[Result](work: Callable[[], Result]) -> Result:
+    # A thread of its own: the default executor's threads would outlive a throw-away loop.
+    with ThreadPoolExecutor(1, thread_name_prefix="litellm-import") as thread:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)

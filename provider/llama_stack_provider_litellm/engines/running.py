@@ -29,7 +29,28 @@ class RunningRouter:
         self.router: Router = Router(model_list=[dict(item) for item in model_list], **arguments)
         # Nothing else has run meanwhile: what is new is the Router's.
         self._tasks = asyncio.all_tasks() - tasks
+        self._under_way = 0
+        self._idle = asyncio.Event()
         self._callbacks = {key: item for key, item in _callbacks().items() if key not in callbacks}
+
+    def begin(self) -> None:
+        """Count a call in; ``retire`` waits for it."""
+        self._under_way += 1
+
+    def end(self) -> None:
+        """Count a call out, when its answer, or its stream, is complete."""
+        self._under_way -= 1
+        if self._under_way == 0:
+            self._idle.set()
+
+    async def retire(self) -> None:
+        """Discard the Router when the calls that are under way have ended."""
+        try:
+            while self._under_way:
+                self._idle.clear()
+                await self._idle.wait()
+        finally:
+            self.discard()
 
     def discard(self) -> None:
         """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""

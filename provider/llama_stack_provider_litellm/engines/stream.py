@@ -28,7 +28,12 @@ class Stream[Chunk]:
         self._call = call
         self._ended = False
         self._explain = explain
+        self._when_closed: Callable[[], None] | None = None
         self._chunks: AsyncIterator[Chunk] | None = convert(call)
+
+    def when_closed(self, told: Callable[[], None]) -> None:
+        """Call ``told`` once, when the call behind the stream has ended."""
+        self._when_closed = told
 
     def __aiter__(self) -> Stream[Chunk]:
         return self
@@ -54,6 +59,8 @@ class Stream[Chunk]:
         if chunks is None:
             return
         closing = asyncio.ensure_future(_close(call, chunks, ended=self._ended))
+        if (told := self._when_closed) is not None:
+            closing.add_done_callback(lambda _: told())
         _CLOSING.add(closing)
         closing.add_done_callback(_CLOSING.discard)
         # Shielded: a reader who is cancelled comes here, and the call upstream has to end all the same.

@@ -41,6 +41,7 @@ from ...catalog import Catalog
 from ...config import LiteLLMConfig
 from ...engines import Engine
 from ...errors import InvalidRequest
+from ...reload import Follower
 from . import batch, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
 
 
@@ -60,6 +61,7 @@ class LiteLLMInferenceAdapter:
         self._models: Catalog | None = None
         self._table: Any = None
         self._boot_loop: asyncio.AbstractEventLoop | None = None
+        self._follower: Follower | None = None
 
     # Life cycle
 
@@ -71,6 +73,8 @@ class LiteLLMInferenceAdapter:
 
     async def shutdown(self) -> None:
         """Close the engine."""
+        if self._follower is not None:
+            await self._follower.close()
         await self._engine.close()
 
     async def health(self) -> HealthResponse:
@@ -91,8 +95,7 @@ class LiteLLMInferenceAdapter:
 
     async def list_models(self) -> list[Model]:
         """Every model of the LiteLLM config that this host has a type for, wildcards as they stand."""
-        models = (lookup.host_model(entry, self.__provider_id__) for entry in self._catalog().entries.values())
-        return [model for model in models if model is not None]
+        return lookup.host_models(self._catalog(), self.__provider_id__)
 
     async def should_refresh_models(self) -> bool:
         """Always false: the host's refresh drops every model before it registers it again, under load.
@@ -101,7 +104,15 @@ class LiteLLMInferenceAdapter:
         """
         if asyncio.get_running_loop() is not self._boot_loop:
             await self._engine.start()
+            if self._follower is None:
+                self._follower = Follower(self._engine, self._models_changed)
+                self._follower.start()
         return False
+
+    async def _models_changed(self, now: Catalog) -> None:
+        self._models = now
+        models = lookup.host_models(now, self.__provider_id__)
+        await lookup.follow(self._table, provider_id=self.__provider_id__, models=models)
 
     async def register_model(self, model: Model) -> Model:
         """Accept an alias for a model of the LiteLLM config."""

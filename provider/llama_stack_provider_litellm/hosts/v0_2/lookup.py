@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llama_stack.apis.models import Model, ModelType
@@ -36,6 +36,12 @@ def host_model(entry: ModelEntry, provider_id: str) -> Model | None:
         model_type=_TYPES[entry.type],
         metadata=_metadata(entry),
     )
+
+
+def host_models(catalog: Catalog, provider_id: str) -> list[Model]:
+    """The catalogue's models that this host has a type for, wildcards as they stand."""
+    models = (host_model(entry, provider_id) for entry in catalog.entries.values())
+    return [model for model in models if model is not None]
 
 
 def _metadata(entry: ModelEntry) -> dict[str, Any]:
@@ -80,19 +86,44 @@ def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> N
     table.get_object_by_identifier = get_object_by_identifier
 
 
+async def follow(table: Any, *, provider_id: str, models: Iterable[Model]) -> None:
+    """Bring the host's rows of our listed models to ``models``: new ones first, then changed ones, then those that
+    are gone. The host's own refresh drops every model before it registers it again, under load."""
+    wanted = {f"{provider_id}/{model.provider_resource_id}": model for model in models}
+    rows = {
+        row.identifier: row
+        for row in await table.dist_registry.get_all()
+        if row.type == "model"
+        and row.provider_id == provider_id
+        and row.source == RegistryEntrySource.listed_from_provider
+    }
+    for identifier, model in wanted.items():
+        row = _row(identifier, model, provider_id)
+        if identifier not in rows:
+            await table.register_object(row)
+        elif (row.model_type, row.metadata) != (rows[identifier].model_type, rows[identifier].metadata):
+            await table.dist_registry.update(row)
+    for identifier in rows.keys() - wanted.keys():
+        await table.unregister_object(rows[identifier])
+
+
 def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> ModelWithOwner | None:
     """A model that the host has no row for, under the host's access rules."""
     listed = host_model(entry, provider_id)
     if listed is None:
         return None
-    model = ModelWithOwner(
-        identifier=f"{provider_id}/{entry.name}",
-        provider_resource_id=entry.name,
-        provider_id=provider_id,
-        model_type=listed.model_type,
-        metadata=listed.metadata,
-        source=RegistryEntrySource.listed_from_provider,
-    )
+    model = _row(f"{provider_id}/{entry.name}", listed, provider_id)
     # The host's own call has the same types; its protocol for the resource says less than it takes.
     allowed = is_action_allowed(table.policy, Action.READ, model, get_authenticated_user())  # type: ignore[arg-type]
     return model if allowed else None
+
+
+def _row(identifier: str, model: Model, provider_id: str) -> ModelWithOwner:
+    return ModelWithOwner(
+        identifier=identifier,
+        provider_resource_id=model.provider_resource_id,
+        provider_id=provider_id,
+        model_type=model.model_type,
+        metadata=model.metadata,
+        source=RegistryEntrySource.listed_from_provider,
+    )
