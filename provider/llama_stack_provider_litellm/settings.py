@@ -26,11 +26,14 @@ _ENV = "os.environ/"
 _SECTIONS = {"model_list": list, "router_settings": dict, "litellm_settings": dict}
 # Of litellm_settings: what needs more than setting a litellm global.
 _NOT_HONOURED_SETTINGS = frozenset(
-    {"cache", "cache_params", "callbacks", "success_callback", "failure_callback", "guardrails", "service_callback"}
+    {"guardrails"}
     | {"audit_log_callbacks", "post_call_rules", "pre_call_rules", "default_team_settings", "callback_settings"}
     # LiteLLM compares it with a cost that it raises in the proxy alone.
     | {"max_budget"}
 )
+
+
+_ENGINES = frozenset({"cache", "cache_params", "callbacks", "success_callback", "failure_callback", "service_callback"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,8 @@ def apply(settings: LiteLLMSettings) -> None:
 
     ignored = list(settings.not_honoured)
     for key, value in settings.litellm_settings.items():
+        if key in _ENGINES:
+            continue
         if key == "custom_provider_map":
             _set_custom_providers(settings.path, value)
         elif key == "request_timeout":

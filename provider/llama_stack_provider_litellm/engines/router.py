@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -17,10 +17,14 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from .. import catalog as catalogs
 from .. import errors, redaction, settings
 from ..caller import Caller
-from . import answers, embedding, identity, library, parameters
+from . import answers, caching, embedding, identity, library, parameters
 from .base import Request, Reranked
+from .callbacks import Callbacks
 from .running import RunningRouter
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from .caching_store import ResponseCache
 
 
 class RouterEngine:
@@ -47,9 +51,7 @@ class RouterEngine:
 
     async def catalog(self) -> catalogs.Catalog:
         """The config's models."""
-        if self._models is None:
-            return (await _in_thread(self._load)).catalog
-        return self._models.catalog
+        return (await self._ready()).catalog
 
     def sources(self) -> tuple[Path, ...]:
         """The config file, and those that it includes."""
@@ -61,17 +63,23 @@ class RouterEngine:
         Raises ConfigError for a config that cannot be used, or that gives an embedding model another vector
         size, and goes on as before.
         """
-        before = await self.catalog()
-        config, models = await _in_thread(partial(self._read_again, before))
+        before = await self._ready()
+        config, models = await _in_thread(partial(self._read_again, before.catalog))
+        # What is litellm's own changes on the loop that serves, between two calls.
+        settings.apply(config)
         try:
-            running = _running(config, models.deployments)
+            running = _running(config, models)
         except errors.ConfigError:
-            await _in_thread(partial(settings.apply, self._settings))
+            settings.apply(self._settings)
+            caching.install(before.cache)
             raise
+        caching.warm(models.cache)
+        before.callbacks.remove()
+        models.callbacks.install()
         old, self._running = self._running, running
         self._settings, self._models = config, models
         if old is not None:
-            retiring = asyncio.create_task(old.retire())
+            retiring = asyncio.create_task(_retire(old, before.cache))
             self._retired.add(retiring)
             retiring.add_done_callback(self._retired.discard)
 
@@ -82,16 +90,23 @@ class RouterEngine:
             retiring.cancel()
         if running is not None:
             running.discard()
+            await caching.close(self._models.cache if self._models else None)
             await library.close_clients()
+
+    async def _ready(self) -> _Models:
+        if self._models is None:
+            return await _in_thread(self._load)
+        return self._models
 
     def _load(self) -> _Models:
         # Two first callers may come at once, from two loops even.
         with self._loading:
             if self._models is None:
                 library.import_litellm()
-                settings.apply(self._settings)
                 models = _read(self._settings)
-                asyncio.run(_try(self._settings, models.deployments))
+                settings.apply(self._settings)
+                models.callbacks.install()
+                asyncio.run(_try(self._settings, models))
                 self._models = models
             return self._models
 
@@ -100,7 +115,7 @@ class RouterEngine:
         # What is under way may still tell of a key that the config has no longer.
         models = _read(config, self._settings)
         models.catalog.check_dimensions(before)
-        settings.apply(config)
+        models.callbacks.check()
         return config, models
 
     def _router(self) -> RunningRouter:
@@ -109,7 +124,8 @@ class RouterEngine:
                 self._running.discard()
             if self._models is None:
                 raise RuntimeError("the catalog has not been read")
-            self._running = _running(self._settings, self._models.deployments)
+            self._running = _running(self._settings, self._models)
+            caching.warm(self._models.cache)
         return self._running
 
     # Calls
@@ -156,7 +172,8 @@ class RouterEngine:
         # Without usage LiteLLM logs a stream with 0 tokens and no cost.
         options = {**(request.get("stream_options") or {}), "include_usage": True}
         streamed = {**request, "stream": True, "stream_options": options}
-        explain = partial(self._error, model=request["model"])
+        models = await self._ready()
+        explain = partial(models.error, model=request["model"])
         return await self._call(method, streamed, caller, lambda call: Stream(call, convert, explain))
 
     async def _call[Answer](
@@ -169,11 +186,11 @@ class RouterEngine:
                 "Leave the field out."
             )
         model = request["model"]
-        catalog = await self.catalog()
-        if catalog.resolve(model) is None:
-            raise catalog.not_found(model)
+        models = await self._ready()
+        if models.catalog.resolve(model) is None:
+            raise models.catalog.not_found(model)
         if "messages" in request or "prompt" in request:
-            request = self._guard.checked(request, catalog.deployments(model))
+            request = self._guard.checked(request, models.catalog.deployments(model))
         if "messages" in request:
             request = {**request, "messages": parameters.with_arguments(request["messages"])}
         running = self._router()
@@ -186,28 +203,30 @@ class RouterEngine:
             if not isinstance(exc, Exception):
                 raise
             # Without the chain: the host renders every chained frame of litellm on the event loop.
-            raise self._error(exc, model=model) from None
+            raise models.error(exc, model=model) from None
         if isinstance(answer, Stream):
             answer.when_closed(running.end)
         else:
             running.end()
         return answer
 
-    def _error(self, exc: Exception, *, model: str) -> errors.RequestError:
-        if isinstance(exc, errors.RequestError) or self._models is None:
-            return exc if isinstance(exc, errors.RequestError) else errors.from_litellm(exc, model=model)
-        group = self._models.catalog.deployments(model)
-        deployments = {item["litellm_params"]["model"] for item in group}
-        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self._models.redact)
-
 
 @dataclass(frozen=True, slots=True)
 class _Models:
-    """One reading of a config: its deployments, the models that they make, and its secrets' redactor."""
+    """One reading of a config: its deployments, the models that they make, its callbacks, cache and secrets."""
 
     deployments: list[dict[str, Any]]
     catalog: catalogs.Catalog
+    callbacks: Callbacks
+    cache: ResponseCache | None
     redact: redaction.Redactor
+
+    def error(self, exc: Exception, *, model: str) -> errors.RequestError:
+        """Ours for what LiteLLM raised."""
+        if isinstance(exc, errors.RequestError):
+            return exc
+        deployments = {item["litellm_params"]["model"] for item in self.catalog.deployments(model)}
+        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self.redact)
 
 
 def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -> _Models:
@@ -217,23 +236,35 @@ def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -
         catalog = catalogs.build(deployments, library.known_model)
     except errors.ConfigError as exc:
         raise errors.ConfigError(f"{config.path}: {exc}") from None
-    return _Models(deployments, catalog, redaction.Redactor(*secrets))
+    told = Callbacks(config.litellm_settings, config.path)
+    return _Models(deployments, catalog, told, caching.build(config), redaction.Redactor(*secrets))
 
 
-def _running(config: settings.LiteLLMSettings, deployments: list[dict[str, Any]]) -> RunningRouter:
+def _running(config: settings.LiteLLMSettings, models: _Models) -> RunningRouter:
     """A Router of the config. Raises ConfigError, in LiteLLM's words, for what LiteLLM refuses."""
     known = settings.router_arguments()
     arguments = {key: value for key, value in config.router_settings.items() if key in known}
+    # Before the Router, which would make a cache of its own.
+    caching.install(models.cache)
+    arguments["cache_responses"] = models.cache is not None
     try:
-        return RunningRouter(deployments, arguments)
+        return RunningRouter(models.deployments, arguments)
     except Exception as exc:
         redact = redaction.Redactor(config.model_list, config.router_settings, config.litellm_settings)
         words = redact(errors.words_of(exc))
         raise errors.ConfigError(f"{config.path}: LiteLLM's Router refuses the config: {words}") from None
 
 
-async def _try(config: settings.LiteLLMSettings, deployments: list[dict[str, Any]]) -> None:
-    _running(config, deployments).discard()
+async def _try(config: settings.LiteLLMSettings, models: _Models) -> None:
+    models.callbacks.check()
+    _running(config, models).discard()
+
+
+async def _retire(running: RunningRouter, cache: ResponseCache | None) -> None:
+    try:
+        await running.retire()
+    finally:
+        await caching.close(cache)
 
 
 async def _in_thread[Result](work: Callable[[], Result]) -> Result:
