@@ -20,7 +20,7 @@ from ..caller import Caller
 from . import answers, caching, embedding, identity, library, parameters
 from .base import Request, Reranked
 from .callbacks import Callbacks
-from .running import RunningRouter
+from .running import RunningRouter, replacing
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class RouterEngine:
         # What is litellm's own changes on the loop that serves, between two calls.
         settings.apply(config)
         try:
-            running = _running(config, models)
+            with replacing(self._running):
+                running = _running(config, models)
         except errors.ConfigError:
             settings.apply(self._settings)
             caching.install(before.cache)
@@ -88,9 +89,10 @@ class RouterEngine:
         running, self._running = self._running, None
         for retiring in self._retired:
             retiring.cancel()
-        if running is not None:
+        if running is not None and self._models is not None:
             running.discard()
-            await caching.close(self._models.cache if self._models else None)
+            self._models.callbacks.remove()
+            await caching.close(self._models.cache)
             await library.close_clients()
 
     async def _ready(self) -> _Models:
@@ -105,7 +107,6 @@ class RouterEngine:
                 library.import_litellm()
                 models = _read(self._settings)
                 settings.apply(self._settings)
-                models.callbacks.install()
                 asyncio.run(_try(self._settings, models))
                 self._models = models
             return self._models
@@ -124,6 +125,8 @@ class RouterEngine:
                 self._running.discard()
             if self._models is None:
                 raise RuntimeError("the catalog has not been read")
+            self._models.callbacks.remove()
+            self._models.callbacks.install()
             self._running = _running(self._settings, self._models)
             caching.warm(self._models.cache)
         return self._running

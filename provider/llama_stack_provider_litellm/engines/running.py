@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
 # litellm's global lists of who is told of calls. A Router puts itself and its strategies into them, and litellm's
 # first call copies them from `callbacks` into the others.
-_LISTS = ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback")
-_ASYNC_LISTS = ("_async_input_callback", "_async_success_callback", "_async_failure_callback")
+_LISTS = (
+    *("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback"),
+    *("_async_input_callback", "_async_success_callback", "_async_failure_callback"),
+)
 
 
 class RunningRouter:
@@ -52,21 +55,41 @@ class RunningRouter:
         finally:
             self.discard()
 
-    def discard(self) -> None:
-        """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""
+    def unhook(self) -> None:
+        """Take the Router's callbacks out of litellm's lists, which would refuse another Router's as the same."""
         import litellm
 
-        self.router.discard()
-        for name in (*_LISTS, *_ASYNC_LISTS):
+        for name in _LISTS:
             found = getattr(litellm, name)
             found[:] = [item for item in found if id(item) not in self._callbacks]
+
+    def discard(self) -> None:
+        """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""
+        self.unhook()
+        self.router.discard()
         for task in self._tasks:
             if not self.loop.is_closed():
                 task.cancel()
+
+
+@contextmanager
+def replacing(old: RunningRouter | None) -> Iterator[None]:
+    """Within it a Router can be made in the place of ``old``; when that fails ``old`` is what it was."""
+    import litellm
+
+    before = {name: list(getattr(litellm, name)) for name in _LISTS}
+    if old is not None:
+        old.unhook()
+    try:
+        yield
+    except BaseException:
+        for name, items in before.items():
+            getattr(litellm, name)[:] = items
+        raise
 
 
 def _callbacks() -> dict[int, Any]:
     """What stands in litellm's lists, by identity: callbacks need not be hashable."""
     import litellm
 
-    return {id(item): item for name in (*_LISTS, *_ASYNC_LISTS) for item in getattr(litellm, name)}
+    return {id(item): item for name in _LISTS for item in getattr(litellm, name)}

@@ -1,0 +1,148 @@
+"""An engine that reads its config again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+
+from llama_stack_provider_litellm import settings
+from llama_stack_provider_litellm.caller import ANONYMOUS
+from llama_stack_provider_litellm.engines.router import RouterEngine
+from llama_stack_provider_litellm.errors import ConfigError, ModelNotFound
+from tests.engines.conftest import ask
+from tests.upstream.process import Upstream
+
+LISTS = ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback")
+ASYNC_LISTS = ("_async_input_callback", "_async_success_callback", "_async_failure_callback")
+LOGGER = """
+from litellm.integrations.custom_logger import CustomLogger
+logger = CustomLogger()
+"""
+BUDGET = """
+router_settings:
+  num_retries: 0
+  routing_strategy: latency-based-routing
+  provider_budget_config: {openai: {budget_limit: 100, time_period: 1d}}
+litellm_settings: {callbacks: [reload_logger.logger], drop_params: true}
+"""
+
+WRONG = ("router_settings: {routing_strategy: up}", "litellm_settings: {drop_params: false, callbacks: [a.b]}")
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "reload_logger.py").write_text(LOGGER)
+    return tmp_path / "config.yaml"
+
+
+@pytest.fixture
+def write(file: Path, upstream: Upstream) -> Write:
+    def written(*names: str, more: str = BUDGET) -> None:
+        params = f"{{model: openai/gpt-4o-mini, api_key: k-planted, api_base: '{upstream.url}/v1'}}"
+        rows = [f"- {{model_name: {name}, litellm_params: {params}}}" for name in names]
+        file.write_text("\n".join(["model_list:", *rows, more]))
+
+    return written
+
+
+def held() -> dict[str, list[int]]:
+    """What stands in litellm's lists of callbacks."""
+    return {name: sorted(id(item) for item in getattr(litellm, name)) for name in (*LISTS, *ASYNC_LISTS)}
+
+
+async def hello(engine: RouterEngine, model: str) -> str:
+    answer = await engine.chat({**ask("hello"), "model": model}, ANONYMOUS)
+    return answer.choices[0].message.content or ""
+
+
+def run(file: Path, body: Callable[[RouterEngine], Any]) -> None:
+    async def closed() -> None:
+        engine = RouterEngine(settings.load(file))
+        try:
+            await engine.start()
+            await body(engine)
+        finally:
+            await engine.close()
+
+    asyncio.run(closed())
+
+
+def test_nothing_piles_up_in_litellm(file: Path, write: Write) -> None:
+    before = held()
+
+    async def reload_often(engine: RouterEngine) -> None:
+        sizes, tasks = [], []
+        for number in range(12):
+            write("gpt", f"other-{number}")
+            await engine.reload()
+            await hello(engine, "gpt")
+            # What has been retired ends in the turns of the loop after that.
+            await asyncio.gather(*engine._retired)
+            sizes.append({name: len(items) for name, items in held().items()})
+            tasks.append(len(asyncio.all_tasks()))
+        assert sizes[1:] == sizes[1:2] * 11
+        assert max(tasks[4:]) <= tasks[3] + 1, tasks
+
+    write("gpt")
+    run(file, reload_often)
+    after = held()
+    assert {name: set(after[name]) - set(before[name]) for name in after} == {name: set() for name in after}
+
+
+def test_a_call_that_is_under_way_ends_as_it_began(file: Path, write: Write) -> None:
+    async def reload_amid(engine: RouterEngine) -> None:
+        request = {**ask("[[slow 20]] hello"), "model": "old"}
+        stream = await engine.chat_stream(request, ANONYMOUS)
+        first = await anext(stream)
+        write("new")
+        await engine.reload()
+        with pytest.raises(ModelNotFound):
+            await hello(engine, "old")
+        assert await hello(engine, "new")
+        assert len(engine._retired) == 1, "the old Router is still needed"
+        rest = [chunk async for chunk in stream]
+        ends = [choice.finish_reason for chunk in (first, *rest) for choice in chunk.choices if choice.finish_reason]
+        assert ends == ["stop"]
+        await asyncio.gather(*engine._retired)
+
+    write("old")
+    run(file, reload_amid)
+
+
+def test_what_cannot_be_used_changes_nothing(file: Path, write: Write) -> None:
+    async def reload_wrong(engine: RouterEngine) -> None:
+        assert await hello(engine, "old")
+        lists = held()
+        for more in (
+            "router_settings: {routing_strategy: up}",
+            "litellm_settings: {drop_params: false, callbacks: [a.b]}",
+        ):
+            write("new", more=more)
+            with pytest.raises(ConfigError):
+                await engine.reload()
+            assert litellm.drop_params is True
+            assert held() == lists
+            assert await hello(engine, "old")
+
+    write("old")
+    run(file, reload_wrong)
+
+
+def test_litellms_own_settings_follow(file: Path, write: Write) -> None:
+    default = litellm.drop_params
+
+    async def reload_without(engine: RouterEngine) -> None:
+        assert litellm.drop_params is True
+        write("old", more="")
+        await engine.reload()
+        assert litellm.drop_params == default
+
+    write("old")
+    run(file, reload_without)
