@@ -36,8 +36,9 @@ COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python $(BIN)/p
 load: .venv/installed ## Run the two minutes of load that `make test` leaves out
 	LOAD=1 $(BIN)/pytest -s tests/integration/test_load.py
 
-docs: .venv/installed ## Measure anew what docs/ shows
+docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -W ignore -m tests.compatibility
+	$(BIN)/python -m tests.config_page
 
 wheel: .venv/installed ## Make the wheel, into dist/
 	@rm -rf dist

@@ -295,3 +295,46 @@ def test_no_question_to_an_ollama_server(monkeypatch: pytest.MonkeyPatch) -> Non
     assert known_model("ollama/never-heard-of") == {}
     assert known_model("ollama/llama3.1").get("mode") == "chat"
     assert catalog.build([deployment("l", "ollama/nomic-embed-text")], known_model).entries == {}
+
+
+ALIASED = (
+    deployment("gpt", "openai/chatter"),
+    deployment("wild/*", "openai/*"),
+    deployment("vectors", "openai/vectors"),
+    deployment("unmeasured", "openai/embed-x"),
+)
+
+
+def test_aliases_are_models_of_their_targets() -> None:
+    aliases = {"nick": "gpt", "quiet": {"model": "gpt", "hidden": True}, "loud": {"model": "wild/talker"}}
+    models = catalog.build(ALIASED, fake_registry, aliases)
+    assert models.entries.keys() == {"gpt", "wild/*", "vectors", "nick", "loud"}
+    assert models.entries["nick"].context_length == 1000
+    assert models.entries["loud"].context_length == 500
+    quiet = models.resolve("quiet")
+    assert quiet is not None and quiet.name == "quiet"
+    assert models.deployments("quiet") == [ALIASED[0]]
+    assert models.deployments("loud")[0]["litellm_params"]["model"] == "openai/talker"
+
+
+def test_an_alias_goes_before_a_model_of_its_name() -> None:
+    models = catalog.build(ALIASED, fake_registry, {"gpt": {"model": "vectors", "hidden": True}})
+    # It stays in the list, for there is a model of this name.
+    assert models.entries["gpt"].type == "embedding"
+    assert models.deployments("gpt") == [ALIASED[2]]
+
+
+@pytest.mark.parametrize(
+    ("alias", "target"),
+    [("a", "nope"), ("a", "wild/*"), ("a/*", "gpt"), ("a", "unmeasured"), ("a", "other")],
+)
+def test_an_alias_of_nothing_is_left_out(caplog: pytest.LogCaptureFixture, alias: str, target: str) -> None:
+    models = catalog.build(ALIASED, fake_registry, {alias: target, "other": "gpt"})
+    assert (alias in models.entries, models.resolve("a")) == (False, None)
+    assert f"Alias '{alias}' is left out" in caplog.text
+
+
+@pytest.mark.parametrize("aliases", [["gpt"], {"a": 1}, {"a": {"hidden": True}}, {"a": None}])
+def test_unreadable_aliases(aliases: object) -> None:
+    with pytest.raises(ConfigError, match="model_group_alias"):
+        catalog.build(ALIASED, fake_registry, aliases)

@@ -306,3 +306,31 @@ def test_only_what_is_in_the_tree_is_ever_made() -> None:
     for kind in {*errors._BY_CLASS.values(), *errors._BY_STATUS.values()}:
         assert kind.__name__ in drawn()
         assert kind.status_code != 500
+
+
+def test_a_rate_of_the_config_says_which_limit_and_how_far() -> None:
+    usage = {
+        "id-1": {"current_tpm": 88, "tpm_limit": float("inf"), "current_rpm": 4, "rpm_limit": 5},
+        "id-2": {"current_tpm": None, "tpm_limit": 100, "current_rpm": 1, "rpm_limit": float("inf")},
+    }
+    said = f"No deployments available for selected model. Passed model=gpt. Deployments={usage}"
+    made = from_litellm(vendor.RateLimitError(said, llm_provider="", model="gpt"), model="gpt")
+    assert made.message.startswith(
+        "Model gpt: No deployments available for selected model: id-1 has had 4 of 5 requests (rpm) this minute, "
+        "id-2 has had 0 of 100 tokens (tpm) this minute. "
+    )
+
+
+def test_a_deployments_budget_says_what_was_spent() -> None:
+    said = "No deployments available - crossed budget: Exceeded budget for deployment model_name: gpt, "
+    said += "litellm_params.model: openai/x, model_id: id-1: 0.056 >= 1d\n"
+    made = from_litellm(ValueError(said), model="gpt")
+    assert isinstance(made, errors.BudgetExceeded)
+    assert "model_id: id-1: 0.056 USD spent in 1d. Wait until" in made.message
+
+
+def test_tags_that_no_deployment_has() -> None:
+    said = "Not allowed to access model due to tags configuration. Passed model=gpt and tags=['a']"
+    made = from_litellm(ValueError(said), model="gpt")
+    assert isinstance(made, errors.TagsRefused)
+    assert "litellm_tags" in made.message and "api_key" not in made.message

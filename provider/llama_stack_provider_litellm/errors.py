@@ -10,6 +10,7 @@
         ├── UpstreamAuthentication      401   the vendor refused the configured key
         ├── PaymentRequired             402
         ├── PermissionRefused           403
+        │   └── TagsRefused             403   no deployment of the model has the caller's tags
         ├── ModelNotFound               404
         ├── Conflict                    409
         ├── Unprocessable               422
@@ -25,15 +26,14 @@ that the tree can be used (and imported) where litellm is not installed.
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
+
+from .wording import words_of as words_of
 
 
 class LiteLLMProviderError(Exception):
@@ -124,6 +124,13 @@ class PermissionRefused(RequestError):
     status_code = 403
     code = "permission_denied"
     mend = "Check that the vendor's account of this model's `api_key` may use the model."
+
+
+class TagsRefused(PermissionRefused):
+    """No deployment of the model may be used with the caller's tags."""
+
+    code = "tags_refused"
+    mend = "Send a tag in `litellm_tags` that a deployment of the model has in `litellm_params.tags`."
 
 
 class ModelNotFound(RequestError):
@@ -221,7 +228,7 @@ _BY_CLASS: dict[str, type[RequestError]] = {
 _BY_WORDS: dict[str, type[RequestError]] = {
     "crossed budget": BudgetExceeded,
     "Budget has been exceeded!": BudgetExceeded,
-    "due to tags configuration": PermissionRefused,
+    "due to tags configuration": TagsRefused,
     "response was blocked": ContentRefused,
 }
 
@@ -316,46 +323,6 @@ def _as_configured(found: str | None, deployments: Collection[str]) -> str | Non
         return next(iter(deployments)) if len(deployments) == 1 else None
     same = [known for known in deployments if known.rsplit("/", 1)[-1] == found.rsplit("/", 1)[-1]]
     return found if found in deployments or len(same) != 1 else same[0]
-
-
-# "litellm.RateLimitError: RateLimitError: OpenAIException - slow down" → "slow down"
-_CLASS_PREFIX = re.compile(
-    r"^(?:(?:litellm\.\w+|\w+(?:Error|Exception)): |\w+(?:Error|Exception) - |Error code: \d+ - )+"
-)
-# What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
-_ROUTER_SUFFIX = re.compile(
-    r"\s*(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
-    r"Handle with `litellm|Received Model Group|Passed model=|To drop (?:it|these)[ ,]|"
-    r"model=\S+\. (?:context_window|content_policy)_fallback).*",
-    re.S,
-)
-
-
-def words_of(exc: BaseException) -> str:
-    """What an exception of LiteLLM says, without class names, advice on LiteLLM's Python API and tracebacks."""
-    text = getattr(exc, "message", None) or str(exc)
-    text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", str(text))).strip()
-    if text.startswith(("b'", 'b"')):
-        # LiteLLM prints some bodies as Python prints bytes.
-        with suppress(ValueError, SyntaxError):
-            text = ast.literal_eval(text).decode(errors="replace")
-    text = _inner_message(text) or text or type(exc).__name__
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _inner_message(text: str) -> str | None:
-    """The words in a vendor's error body (``{"error": {"message": …}}``), where LiteLLM quotes it whole."""
-    if not text.startswith("{"):
-        return None
-    body = None
-    # As it came, or as Python prints it.
-    for read in (json.loads, ast.literal_eval):
-        with suppress(ValueError, SyntaxError):
-            body = read(text)
-            break
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else None
 
 
 def retry_after_seconds(exc: BaseException) -> float | None:

@@ -239,8 +239,7 @@ def test_concurrent_first_calls_load_litellms_settings_once(
     ("more", "words"),
     [
         ("- {model_name: odd, litellm_params: {model: nosuchvendor/x}}", "nosuchvendor/x"),
-        ("router_settings: {routing_strategy: nonsense}", "routing_strategy"),
-        ("router_settings: {fallbacks: 5}", "refuses the config"),
+        ("router_settings: {routing_groups: [{group_name: ''}]}", "Router refuses the config"),
     ],
 )
 def test_what_the_router_refuses_fails_at_load(make_engine: MakeEngine, more: str, words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .check import check
 from .models import models
 from .reload import reload
 from .up import up
@@ -18,4 +19,5 @@ def main() -> None:
 
 main.add_command(up)
 main.add_command(models)
+main.add_command(check)
 main.add_command(reload)

@@ -24,7 +24,7 @@ from .running import RunningRouter, replacing
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from .caching_store import ResponseCache
+    from .caching.store import ResponseCache
 
 
 class RouterEngine:
@@ -236,7 +236,7 @@ def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -
     secrets = [(one.model_list, one.router_settings, one.litellm_settings) for one in (config, *others)]
     deployments = parameters.opened(config.model_list)
     try:
-        catalog = catalogs.build(deployments, library.known_model)
+        catalog = catalogs.build(deployments, library.known_model, config.router_settings.get("model_group_alias"))
     except errors.ConfigError as exc:
         raise errors.ConfigError(f"{config.path}: {exc}") from None
     told = Callbacks(config.litellm_settings, config.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class RunningRouter:
 
         self.loop = asyncio.get_running_loop()
         tasks, callbacks = asyncio.all_tasks(), _callbacks()
-        self.router: Router = Router(model_list=[dict(item) for item in model_list], **arguments)
+        # Copies: the Router writes into the lists that it is given.
+        self.router: Router = Router(model_list=deepcopy([dict(item) for item in model_list]), **deepcopy(dict(arguments)))
         # Nothing else has run meanwhile: what is new is the Router's.
         self._tasks = asyncio.all_tasks() - tasks
         self._under_way = 0

@@ -17,8 +17,14 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._busy: set[int] = set()
         for _ in range(count):
             threading.Thread(target=self._work, name="litellm-cache", daemon=True).start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of the threads is at work."""
+        return bool(self._busy)
 
     async def run[Result](self, function: Callable[[], Result]) -> Result:
         """What ``function`` returns or raises, with this task's context variables."""
@@ -54,4 +60,6 @@ class Workers:
 
     def _work(self) -> None:
         while (work := self._waiting.get()) is not None:
+            self._busy.add(threading.get_ident())
             work()
+            self._busy.discard(threading.get_ident())

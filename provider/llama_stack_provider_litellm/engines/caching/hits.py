@@ -26,7 +26,7 @@ from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 from litellm.utils import TextCompletionStreamWrapper
 
-from .caching_guard import in_operation
+from .guard import in_operation
 
 _MODULE = "litellm.llms.anthropic.pass_through.messages.response_cache"
 _CLASSES = ("CachedAnthropicMessagesStreamIterator", "AnthropicMessagesStreamCacheWriter")
@@ -40,7 +40,7 @@ _NOT_REASSEMBLED = ("logprobs", "top_logprobs", "prompt_logprobs", "best_of", "e
 def install() -> None:
     """Put LiteLLM right, once per process."""
     if _MODULE not in sys.modules and not all(importlib.util.find_spec(name) for name in _PROXY_PACKAGES):
-        stand_in = ModuleType(_MODULE, "No Anthropic Messages here: see llama_stack_provider_litellm's caching_hits.")
+        stand_in = ModuleType(_MODULE, "No Anthropic Messages here: see the package's engines.caching.hits.")
         for name in _CLASSES:
             # LiteLLM asks whether an answer is one of them; none ever is.
             setattr(stand_in, name, type(name, (), {}))

@@ -70,6 +70,7 @@ class Guard(BaseCache):
         self._store = store
         self._name = f"{kind} at {store.address}" if store.address else kind
         self._patience = patience
+        self._limit = max(_OPERATION_SECONDS, patience)
         self._redact = redact
         self._reset(None)
         self._told = False
@@ -171,7 +172,8 @@ class Guard(BaseCache):
                 self._told = False
                 logger.warning("The cache (%s) answers again.", self._name)
 
-    async def _watched(self, operation: Coroutine[Any, Any, Any], *, seconds: float = _OPERATION_SECONDS) -> Any:
+    async def _watched(self, operation: Coroutine[Any, Any, Any], *, seconds: float | None = None) -> Any:
+        seconds = seconds or self._limit
         failures: list[BaseException] = []
         token = _failures.set(failures)
         result = None

@@ -13,8 +13,8 @@ from typing import Any
 import litellm
 from litellm.constants import SEMANTIC_CACHE_EMBEDDING_TIMEOUT_SECONDS
 
-from ..errors import ConfigError
-from .caching_guard import Watched
+from ...errors import ConfigError
+from .guard import Watched
 
 # What LiteLLM takes where the config names none.
 _DEFAULT = "text-embedding-ada-002"

@@ -13,7 +13,7 @@ from litellm.caching.caching import Cache
 from litellm.litellm_core_utils.model_param_helper import ModelParamHelper
 from litellm.types.utils import is_litellm_owned_kwarg
 
-from .caching_guard import Guard
+from .guard import Guard
 
 # LiteLLM adds them to each call; they do not change an answer.
 _NOT_ASKED_FOR = frozenset({"timeout", "parent_otel_span", "cache_key"})

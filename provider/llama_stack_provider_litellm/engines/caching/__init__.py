@@ -1,24 +1,25 @@
 """LiteLLM's response cache (``litellm_settings.cache`` and ``cache_params``), checked, built and installed.
 
 The keys and the values are LiteLLM's own, so a cache server can be shared with a LiteLLM Proxy. Around the
-store of each type stands a guard (``caching_guard``): no request waits for a cache server that is down.
-What LiteLLM does wrong with a hit is put right in ``caching_hits``.
+store of each type stands a guard (``guard``): no request waits for a cache server that is down.
+What LiteLLM does wrong with a hit is put right in ``hits``.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from .. import redaction
-from ..errors import ConfigError
+from ... import redaction
+from ...errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..settings import LiteLLMSettings
-    from .caching_store import ResponseCache
+    from ...settings import LiteLLMSettings
+    from .store import ResponseCache
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ _TYPES = {
         ("azure_account_url", "azure_blob_container"),
     ),
 }
+# Those that hand the rest of their parameters to a client library.
+_PASS_ON = frozenset({"redis", "redis-semantic", "valkey-semantic", "s3"})
 
 
 def build(config: LiteLLMSettings) -> ResponseCache | None:
@@ -86,14 +89,14 @@ def build(config: LiteLLMSettings) -> ResponseCache | None:
         raise ConfigError(f"{where}.type: '{kind}' is none of {', '.join(_TYPES)}.")
     _check_modules(where, kind)
     _check(where, kind, params)
-    from . import caching_backends
-    from .caching_guard import Guard
-    from .caching_store import ResponseCache
+    from . import backends
+    from .guard import Guard
+    from .store import ResponseCache
 
-    embedder = caching_backends.Embedder.of(where, _TYPES[kind].embedding, params, config.model_list)
+    embedder = backends.Embedder.of(where, _TYPES[kind].embedding, params, config.model_list)
     redact = redaction.Redactor(given)
     try:
-        store = caching_backends.build(kind, params, embedder)
+        store = backends.build(kind, params, embedder)
         with_tags = bool(config.router_settings.get("enable_tag_filtering"))
         guard = store if kind == "local" else Guard(store, kind, patience=store.patience, redact=redact)
         return ResponseCache(guard, kind, params, with_tags=with_tags)
@@ -110,9 +113,9 @@ def install(cache: ResponseCache | None) -> None:
     import litellm
 
     if cache is not None:
-        from . import caching_hits
+        from . import hits
 
-        caching_hits.install()
+        hits.install()
     litellm.cache = cache
 
 
@@ -145,8 +148,7 @@ def _is_there(module: str) -> bool:
 
 
 def _check(where: str, kind: str, params: Mapping[str, Any]) -> None:
-    from typing import get_args
-
+    from litellm.caching.caching import Cache
     from litellm.types.caching import CachingSupportedCallTypes
 
     for name in _TYPES[kind].required:
@@ -161,6 +163,9 @@ def _check(where: str, kind: str, params: Mapping[str, Any]) -> None:
         raise ConfigError(f"{where}.mode: must be default_on or default_off, not {params['mode']!r}.")
     if "max_messages" in params and not isinstance(params["max_messages"], int):
         raise ConfigError(f"{where}.max_messages: must be a whole number.")
+    unknown = params.keys() - inspect.signature(Cache.__init__).parameters.keys()
+    if unknown and kind not in _PASS_ON:
+        logger.warning("%s: type %s does not know %s.", where, kind, ", ".join(sorted(unknown)))
     known = get_args(CachingSupportedCallTypes)
     types = params.get("supported_call_types", [])
     if not isinstance(types, list) or not set(types) <= set(known):

@@ -10,10 +10,10 @@ import litellm
 from litellm.caching.caching import Cache
 from litellm.caching.in_memory_cache import InMemoryCache
 
-from .caching_embedder import Embedder
-from .caching_guard import Watched
-from .caching_store import quiet_callbacks
-from .caching_workers import Workers
+from .embedder import Embedder
+from .guard import Watched
+from .store import quiet_callbacks
+from .workers import Workers
 
 __all__ = ["Embedder", "build"]
 
@@ -35,6 +35,8 @@ _CONNECTIONS = {
     "valkey-semantic": "async_client",
     "qdrant-semantic": "async_client",
 }
+# Those that connect when they are used: making one shows whether its parameters will do.
+_MADE_AT_ONCE = frozenset({"redis-semantic"})
 # Those whose asynchronous methods are synchronous inside, or may be.
 _IN_THREADS = {"disk": 1, "s3": 4, "gcs": 4}
 
@@ -125,9 +127,15 @@ class LibraryStore:
         self.address = str(next((params[name] for name in _ADDRESSES if params.get(name)), ""))
         self._store: Any = None
         self._workers: Workers | None = None
+        if kind in _MADE_AT_ONCE:
+            with quiet_callbacks():
+                Cache(type=kind, **self._params)  # type: ignore[arg-type]
 
     async def open(self) -> None:
         """Make LiteLLM's store, in a thread; where that connects to nothing, ask it for an entry."""
+        if self._workers is not None and self._workers.busy:
+            # Else each attempt would leave one more thread waiting for a server that hangs.
+            raise TimeoutError("it still does not answer")
         await self.close()
         self._workers = Workers(_IN_THREADS.get(self._kind, 1))
         self._store = await self._workers.run(self._make)
@@ -164,7 +172,8 @@ class LibraryStore:
     async def close(self) -> None:
         """Close the connections, and let the threads end."""
         store, self._store = self._store, None
-        workers, self._workers = self._workers, None
+        # It stays known, so that ``open`` sees whether it still waits for something.
+        workers = self._workers
         if workers is None:
             return
         if store is not None and self._kind in ("disk", "s3"):
