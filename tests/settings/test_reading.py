@@ -57,6 +57,11 @@ def test_a_huge_file(refusal: Refusal) -> None:
     assert refusal(MODEL + "# " + "x" * reading.MOST_BYTES).startswith(": larger than 10 MB: ")
 
 
+def test_a_file_without_end() -> None:
+    with pytest.raises(ConfigError, match=r"/dev/zero: larger than 10 MB"):
+        settings.load("/dev/zero")
+
+
 def test_a_yaml_error_names_line_and_column_and_no_key(refusal: Refusal) -> None:
     message = refusal("model_list:\n- model_name: gpt\n  api_key: 'sk-planted-2' rubbish: [\n")
     assert message.startswith(", line 3, column 27: not YAML: ")

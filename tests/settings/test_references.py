@@ -93,6 +93,12 @@ def test_what_litellm_knows_for_a_model_is_known(config: Path, chains: str) -> N
     assert answer(content, "a") == "from a"
 
 
+def test_a_vendors_model_is_a_deployments_other_name(config: Path) -> None:
+    content = text("router_settings: {fallbacks: [{a: [openai/m-b]}]}", ("a", "b"))
+    assert warnings(config, content) == []
+    assert answer(content, "openai/m-b") == "from b"
+
+
 def test_models_may_stand_in_a_proxys_database(config: Path) -> None:
     section = (
         "router_settings: {fallbacks: [{a: [gone]}], model_group_alias: {x: gone}}\n"

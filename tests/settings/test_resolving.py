@@ -125,6 +125,15 @@ def test_a_variable_that_the_new_config_does_not_set_is_not_found_by_it(config: 
     assert os.environ["PLANTED_COPY"] == "sk-from-environment"
 
 
+def test_a_variable_may_name_one_that_the_config_sets(config: Path) -> None:
+    config.write_text(MODEL + "environment_variables: {PLANTED_NEW: new, PLANTED_COPY: os.environ/PLANTED_NEW}\n")
+    loaded = settings.load(config)
+    assert loaded.environment["PLANTED_COPY"] == "new"
+    settings.apply(loaded)
+    config.write_text(MODEL + "environment_variables: {PLANTED_COPY: os.environ/PLANTED_NEW}\n")
+    assert settings.load(config).environment == {}, "the earlier config's variable is none of this one"
+
+
 def test_variables_that_set_nothing_are_warnings(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.environ["PATH"]
     config.write_text(

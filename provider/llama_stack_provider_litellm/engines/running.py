@@ -31,7 +31,8 @@ class RunningRouter:
         self.loop = asyncio.get_running_loop()
         tasks, callbacks = asyncio.all_tasks(), _callbacks()
         # Copies: the Router writes into the lists that it is given.
-        self.router: Router = Router(model_list=deepcopy([dict(item) for item in model_list]), **deepcopy(dict(arguments)))
+        copies = deepcopy([dict(item) for item in model_list])
+        self.router: Router = Router(model_list=copies, **deepcopy(dict(arguments)))
         # Nothing else has run meanwhile: what is new is the Router's.
         self._tasks = asyncio.all_tasks() - tasks
         self._under_way = 0
