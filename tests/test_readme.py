@@ -26,10 +26,10 @@ def test_every_example_is_shown_as_it_is() -> None:
     assert shown == {name: files[name] for name in shown}
 
 
-def test_the_models_command_shows_what_the_commented_config_gives() -> None:
-    (command,) = [
-        line for line in README.read_text().splitlines() if line.startswith(".venv/bin/llama-stack-litellm models")
-    ]
+@pytest.mark.parametrize("name", ["models", "check"])
+def test_the_commands_show_what_the_commented_config_gives(name: str) -> None:
+    program = ".venv/bin/llama-stack-litellm"
+    (command,) = [line for line in README.read_text().splitlines() if line.startswith(f"{program} {name}")]
     words = command.split()
     words[0] = str(Path(sys.executable).with_name("llama-stack-litellm"))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)

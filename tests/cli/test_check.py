@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,14 @@ def test_what_litellm_refuses(config: Path, text: str, words: str) -> None:
 
 
 def test_no_server_is_looked_for(config: Path) -> None:
-    found = report(
-        config,
-        "model_list: [{model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: sk-planted-12345678}}]\n"
-        "router_settings: {redis_host: 192.0.2.1, redis_port: 6379, cache_responses: true}\n",
-    )
-    assert found["problems"] == []
+    model = "model_list: [{model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: sk-planted-12345678}}]"
+    with socket.create_server(("127.0.0.1", 0)) as redis:
+        redis.setblocking(False)
+        port = redis.getsockname()[1]
+        router = f"router_settings: {{redis_host: 127.0.0.1, redis_port: {port}, cache_responses: true}}"
+        assert report(config, f"{model}\n{router}\n")["problems"] == []
+        with pytest.raises(BlockingIOError):
+            redis.accept()
 
 
 def test_an_included_key_names_its_file(config: Path) -> None:

@@ -174,7 +174,33 @@ def test_a_store_that_is_late_is_not_called_broken(
 
     asyncio.run(work())
     (line,) = lines(caplog)
-    assert "took longer than 0.05 s" in line
+    assert "took longer than usual" in line
+
+
+def test_a_store_that_has_been_quick_is_given_little_time(store: Store) -> None:
+    guard = Guard(store, "far", patience=0.5, redact=str)
+
+    async def takes_a_while() -> None:
+        await asyncio.sleep(0.06)
+
+    async def work() -> tuple[float, float, float]:
+        await kept(guard)
+        for _ in range(20):
+            assert await timed(guard) < 0.05
+        quick = guard._waits()
+        store.fault = hangs
+        left = await timed(guard)
+        guard._late.clear()
+        store.fault = takes_a_while
+        for _ in range(20):
+            guard._took.append(0.06)
+        assert await guard.async_get_cache("key"), "a store that is always slow is waited for"
+        return quick, left, guard._waits()
+
+    quick, left, slow = asyncio.run(work())
+    assert quick == pytest.approx(0.05, abs=0.05)
+    assert left < 0.2
+    assert 0.15 < slow <= 0.5
 
 
 def test_a_store_that_is_down_at_first_is_not_waited_for(guard: Guard, store: Store) -> None:
@@ -322,7 +348,7 @@ def test_a_server_that_dies_holds_up_neither_the_request_nor_the_loop(tmp_path: 
         took = asyncio.run(work())
     slowest, lag = max(took), max(lags)
     print(f"\n{kind} {fault}: slowest lookup {slowest * 1000:.1f} ms, slowest turn of the loop {lag * 1000:.1f} ms")
-    # By design 50 ms for Redis and 500 ms for S3, for the requests that were under way; the rest is for a busy machine.
+    # By design 50 ms for Redis, and for S3 three times what it took before; the rest is for a busy machine.
     assert slowest < (0.2 if kind == "redis" else 0.7)
     assert sorted(took)[len(took) // 2] < 0.02
     assert lag < 0.15

@@ -12,11 +12,11 @@ import importlib.util
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..settings.handlers import instance
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _found(value: object, key: str, source: Path) -> Iterable[Any]:
                 raise ConfigError(f"{where}: '{name}' needs a package that is missing: pip install {package}.")
             yield name
         elif "." in name:
-            yield _imported(name, where, str(source))
+            yield instance(name, source, where, "callback")
         else:
             near = difflib.get_close_matches(name, _known(), n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -121,17 +121,3 @@ def _known() -> frozenset[str]:
     import litellm
 
     return _CLIENTS.union(litellm._known_custom_logger_compatible_callbacks)
-
-
-# Kept: a module that is imported at every reload would stay in memory every time.
-@lru_cache(maxsize=256)
-def _imported(name: str, where: str, source: str) -> Any:
-    from litellm.proxy.types_utils.utils import get_instance_fn
-
-    try:
-        return get_instance_fn(value=name, config_file_path=source)
-    except Exception as exc:  # whatever the user's module raises while it is imported
-        raise ConfigError(
-            f"{where}: '{name}' cannot be imported: {exc}. Give module.instance, from a module beside the config file "
-            "or on the Python path."
-        ) from None

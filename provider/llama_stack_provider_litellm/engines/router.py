@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from .. import catalog as catalogs
 from .. import errors, redaction, settings
 from ..caller import Caller
+from ..settings.handlers import instance
 from . import answers, caching, embedding, identity, library, parameters
 from .base import Request, Reranked
 from .callbacks import Callbacks
@@ -64,10 +65,9 @@ class RouterEngine:
         size, and goes on as before.
         """
         before = await self._ready()
-        config, models = await _in_thread(partial(self._read_again, before.catalog))
-        # What is litellm's own changes on the loop that serves, between two calls.
-        settings.apply(config)
+        config = await _in_thread(partial(settings.load, self._settings.path))
         try:
+            models = await _in_thread(partial(self._read_again, config, before.catalog))
             with replacing(self._running):
                 running = _running(config, models)
         except errors.ConfigError:
@@ -105,19 +105,20 @@ class RouterEngine:
         with self._loading:
             if self._models is None:
                 library.import_litellm()
-                models = _read(self._settings)
+                # First: its environment variables are for callbacks and caches too.
                 settings.apply(self._settings)
+                models = _read(self._settings)
                 asyncio.run(_try(self._settings, models))
                 self._models = models
             return self._models
 
-    def _read_again(self, before: catalogs.Catalog) -> tuple[settings.LiteLLMSettings, _Models]:
-        config = settings.load(self._settings.path)
+    def _read_again(self, config: settings.LiteLLMSettings, before: catalogs.Catalog) -> _Models:
+        settings.apply(config)
         # What is under way may still tell of a key that the config has no longer.
         models = _read(config, self._settings)
         models.catalog.check_dimensions(before)
         models.callbacks.check()
-        return config, models
+        return models
 
     def _router(self) -> RunningRouter:
         if self._running is None or self._running.loop is not asyncio.get_running_loop():
@@ -233,14 +234,20 @@ class _Models:
 
 
 def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -> _Models:
-    secrets = [(one.model_list, one.router_settings, one.litellm_settings) for one in (config, *others)]
     deployments = parameters.opened(config.model_list)
     try:
         catalog = catalogs.build(deployments, library.known_model, config.router_settings.get("model_group_alias"))
     except errors.ConfigError as exc:
         raise errors.ConfigError(f"{config.path}: {exc}") from None
     told = Callbacks(config.litellm_settings, config.path)
-    return _Models(deployments, catalog, told, caching.build(config), redaction.Redactor(*secrets))
+    secrets = redaction.Redactor(*map(_secrets, (config, *others)))
+    return _Models(deployments, catalog, told, caching.build(config), secrets)
+
+
+def _secrets(config: settings.LiteLLMSettings) -> list[Any]:
+    """Where a config has its secrets."""
+    credentials = [item.get("credential_values") for item in config.credential_list]
+    return [config.model_list, config.router_settings, config.litellm_settings, config.environment, credentials]
 
 
 def _running(config: settings.LiteLLMSettings, models: _Models) -> RunningRouter:
@@ -250,11 +257,13 @@ def _running(config: settings.LiteLLMSettings, models: _Models) -> RunningRouter
     # Before the Router, which would make a cache of its own.
     caching.install(models.cache)
     arguments["cache_responses"] = models.cache is not None
+    if plugins := arguments.get("plugins"):
+        where = f"{config.path}: router_settings.plugins"
+        arguments["plugins"] = [instance(name, config.path, where, "plugin") for name in plugins]
     try:
         return RunningRouter(models.deployments, arguments)
     except Exception as exc:
-        redact = redaction.Redactor(config.model_list, config.router_settings, config.litellm_settings)
-        words = redact(errors.words_of(exc))
+        words = models.redact(errors.words_of(exc))
         raise errors.ConfigError(f"{config.path}: LiteLLM's Router refuses the config: {words}") from None
 
 

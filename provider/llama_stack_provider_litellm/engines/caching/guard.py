@@ -1,9 +1,9 @@
 """A cache store that never keeps a request waiting, and never fails one.
 
-A lookup gets a short time; when that is over the request goes on without the cache, and so do all others,
-until the late answer is there. When a store fails, or does not answer at all, it is left alone for some
-seconds and then tried again, beside the requests. One line in the log says that it is gone, one that it
-is back.
+A lookup gets a short time, shorter from a store that has been quick; when that is over the request goes on
+without the cache, and so do all others, until the late answer is there. When a store fails, or does not
+answer at all, it is left alone for some seconds and then tried again, beside the requests. One line in the
+log says that it is gone, one that it is back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextvars
 import inspect
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +21,10 @@ from litellm.caching.base_cache import BaseCache
 
 logger = logging.getLogger(__name__)
 
+# A store that has been quick keeps a request waiting for as long as three of its slowest last lookups took; no store
+# is expected to be quicker than the first of these.
+_LEAST_PATIENCE = 0.05
+_REMEMBERED = 20
 _OPERATION_SECONDS = 2.0
 _OPEN_SECONDS = 10.0
 _RETRY_SECONDS = 5.0
@@ -32,7 +37,7 @@ class Store(Protocol):
     """What stands behind a guard. Methods raise, or call :func:`note`, when the store does not work."""
 
     patience: float
-    """How long a request may wait for a lookup, in seconds."""
+    """How long a request may wait for a lookup, in seconds, before it is known how quick the store is."""
     address: str
     """Where the store is, for the log."""
     needs_messages: bool
@@ -72,6 +77,7 @@ class Guard(BaseCache):
         self._patience = patience
         self._limit = max(_OPERATION_SECONDS, patience)
         self._redact = redact
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
         self._reset(None)
         self._told = False
         self._told_slow = False
@@ -90,13 +96,26 @@ class Guard(BaseCache):
         """The entry, if the store has one and is quick enough."""
         if (self._store.needs_messages and not kwargs.get("messages")) or not self._usable():
             return None
-        looking = self._begin(self._watched(self._store.get(key, kwargs)))
-        done, _ = await asyncio.wait({looking}, timeout=self._patience)
+        looking = self._begin(self._timed(self._store.get(key, kwargs)))
+        done, _ = await asyncio.wait({looking}, timeout=self._waits())
         if done:
             return looking.result()
         self._late.add(looking)
         looking.add_done_callback(self._came_late)
         return None
+
+    def _waits(self) -> float:
+        """How long a request waits for a lookup, in seconds: a store that has been quick is given little."""
+        if not self._took:
+            return self._patience
+        return min(self._patience, max(_LEAST_PATIENCE, 3 * max(self._took)))
+
+    async def _timed(self, operation: Coroutine[Any, Any, Any]) -> Any:
+        began = time.monotonic()
+        result = await self._watched(operation)
+        if self._up:
+            self._took.append(time.monotonic() - began)
+        return result
 
     async def async_set_cache(self, key: str, value: Any, **kwargs: Any) -> None:
         """Keep an entry. LiteLLM calls it beside the request."""
@@ -195,9 +214,7 @@ class Guard(BaseCache):
         self._late.discard(looking)
         if self._up and not self._told_slow:
             self._told_slow = True
-            logger.warning(
-                "The cache (%s) took longer than %g s, and a request went on without it.", self._name, self._patience
-            )
+            logger.warning("The cache (%s) took longer than usual, and a request went on without it.", self._name)
 
     def _failed(self, exc: BaseException) -> None:
         self._up = False
