@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,3 +147,21 @@ def test_litellms_own_settings_follow(file: Path, write: Write) -> None:
 
     write("old")
     run(file, reload_without)
+
+
+def test_the_configs_environment_is_there_for_its_loggers(file: Path, write: Write) -> None:
+    logger = "import os\nname = os.environ['PLANTED_FOR_THE_LOGGER']\n" + LOGGER
+    (file.parent / "environment_logger.py").write_text(logger)
+
+    async def reload_with_a_logger(engine: RouterEngine) -> None:
+        write("old", more="environment_variables: {PLANTED_FOR_THE_LOGGER: here}\n" + NAMED)
+        await engine.reload()
+        write("old", more=NAMED.replace("callbacks", "success_callback"))
+        await engine.reload()
+        assert "PLANTED_FOR_THE_LOGGER" not in os.environ
+
+    write("old", more="")
+    run(file, reload_with_a_logger)
+
+
+NAMED = "litellm_settings: {callbacks: [environment_logger.logger]}\n"
