@@ -48,6 +48,8 @@ class Follower:
 
     def start(self) -> None:
         """Watch from now on, in the running loop."""
+        # It would log every change of every file beside the config.
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)
         self._begin(self._watch())
         loop = asyncio.get_running_loop()
         # Only a program's main thread has signals; in a thread or another program there is nothing to name.
