@@ -126,10 +126,10 @@ def test_256_callers(stack: Stack) -> None:
     async def everything() -> None:
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
         async with httpx.AsyncClient(base_url=stack.url, timeout=60, limits=limits) as client:
-            await client.post("/v1/openai/v1/chat/completions", json=PROBING)
+            (await client.post("/v1/openai/v1/chat/completions", json=PROBING)).raise_for_status()
             until = time.monotonic() + SECONDS
             await asyncio.gather(watch(until), *(caller(client, number, until) for number in range(CALLERS)))
-            await client.post("/v1/openai/v1/chat/completions", json=PROBING)
+            (await client.post("/v1/openai/v1/chat/completions", json=PROBING)).raise_for_status()
 
     asyncio.run(everything())
     lags = sorted(json.loads((stack.folder / "lags.json").read_text()))

@@ -179,7 +179,7 @@ class LiteLLMInferenceAdapter:
         )
         if stream:
             return openai_answers.storable(await self._engine.chat_stream(request, self._caller()))
-        return await self._engine.chat(request, self._caller())
+        return openai_answers.counted(await self._engine.chat(request, self._caller()))
 
     async def openai_completion(
         self,
@@ -226,8 +226,9 @@ class LiteLLMInferenceAdapter:
             prompt_logprobs=prompt_logprobs,
             suffix=suffix,
         )
-        serve = self._engine.complete_stream if stream else self._engine.complete
-        return await serve(request, self._caller())
+        if stream:
+            return await self._engine.complete_stream(request, self._caller())
+        return openai_answers.counted(await self._engine.complete(request, self._caller()))
 
     async def openai_embeddings(
         self,

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from llama_stack.apis.inference import OpenAITokenLogProb, OpenAITopLogProb
-from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
+from openai.types import Completion, CompletionUsage
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionTokenLogprob
 from openai.types.chat.chat_completion_token_logprob import TopLogprob
 
 from .closable import Closable
@@ -18,6 +19,14 @@ class _TopLogProb(TopLogprob, OpenAITopLogProb):
 
 class _TokenLogProb(ChatCompletionTokenLogprob, OpenAITokenLogProb):  # type: ignore[misc]
     """The same for the token that stands above it."""
+
+
+def counted[Answer: (ChatCompletion, Completion)](answer: Answer) -> Answer:
+    """The answer with a usage. The host counts tokens without looking whether the vendor told any, and would
+    make a 500 of an answer that is paid for."""
+    if answer.usage is None:
+        answer.usage = CompletionUsage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
+    return answer
 
 
 async def storable(chunks: Closable[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
