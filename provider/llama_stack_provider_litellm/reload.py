@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import watchfiles
 
@@ -45,18 +46,28 @@ class Follower:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._listens = False
+        self._claim: IO[str] | None = None
 
     def start(self) -> None:
         """Watch from now on, in the running loop."""
         # It would log every change of every file beside the config.
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
         self._begin(self._watch())
-        loop = asyncio.get_running_loop()
         # Only a program's main thread has signals; in a thread or another program there is nothing to name.
         with suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self.reload()))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: self._begin(self.reload()))
             self._listens = True
-            storage.write(storage.pid_file(), str(os.getpid()))
+            self._name()
+
+    def _name(self) -> None:
+        """Say in the storage folder which process takes the signal; the config is followed without that too."""
+        try:
+            self._claim = storage.claim()
+        except OSError as exc:
+            logger.warning("`llama-stack-litellm reload` will not find this stack: %s", exc)
+        else:
+            if self._claim is None:
+                logger.warning("Another stack serves from %s: `reload` will reach that one.", storage.folder())
 
     async def close(self) -> None:
         """Stop watching."""
@@ -66,8 +77,9 @@ class Follower:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._listens:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-            if storage.running_pid() == os.getpid():
-                storage.pid_file().unlink(missing_ok=True)
+        if self._claim is not None:
+            storage.pid_file().unlink(missing_ok=True)
+            self._claim.close()
 
     async def reload(self) -> None:
         """Read the config again, tell the host what is new, and everybody what came of it."""
@@ -87,8 +99,9 @@ class Follower:
                 told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in changes.items() if names)
                 logger.info("The LiteLLM config was read again. %s.", f"Models {told}" if told else "Same models")
             self._number += 1
-            outcome = {"number": self._number, "pid": os.getpid(), "error": error, **changes}
-            storage.write(storage.reload_file(), json.dumps(outcome))
+            if self._claim is not None:
+                outcome = {"number": self._number, "pid": os.getpid(), "error": error, **changes}
+                storage.write(storage.reload_file(), json.dumps(outcome))
 
     def _begin(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -107,7 +120,11 @@ class Follower:
                 files = self._engine.sources()
                 if (now := _state(files)) != seen:
                     seen = now
-                    await self.reload()
+                    try:
+                        await self.reload()
+                    except Exception:
+                        # The next change may mend it, so that watching must go on.
+                        logger.exception("Following the LiteLLM config failed.")
                     # Includes may have come or gone.
                     if self._engine.sources() != files:
                         seen = _state(self._engine.sources())
@@ -121,16 +138,22 @@ async def _changed_near(files: tuple[Path, ...], stop: asyncio.Event) -> AsyncIt
     folder of all of them.
     """
     folders = {file.parent for file in files} | {file.resolve().parent for file in files}
-    async for _ in watchfiles.awatch(
-        *folders,
-        watch_filter=None,
-        debounce=_QUIET_MS,
-        recursive=False,
-        stop_event=stop,
-        raise_interrupt=False,
-        rust_timeout=_LOOK_MS,
-        yield_on_timeout=True,
-    ):
+    try:
+        async for _ in watchfiles.awatch(
+            *folders,
+            watch_filter=None,
+            debounce=_QUIET_MS,
+            recursive=False,
+            stop_event=stop,
+            raise_interrupt=False,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+        ):
+            yield None
+    except (OSError, RuntimeError) as exc:
+        logger.warning("The LiteLLM config cannot be watched, and is looked at every %d ms: %s", _LOOK_MS, exc)
+    while not stop.is_set():
+        await asyncio.sleep(_LOOK_MS / 1000)
         yield None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _STORE = "~/.llama/distributions/litellm"
 
@@ -42,11 +43,32 @@ def read_json(path: Path) -> dict[str, Any]:
     return {}
 
 
-def running_pid() -> int | None:
-    """The process id of the server that serves from this folder, if it runs."""
+def claim() -> IO[str] | None:
+    """Name this process as the one that serves from the folder, for as long as the file that is returned is open.
+
+    None when another process does so already. The claim is a lock, which ends with its process however that ends: a
+    number alone could by then be another process's.
+    """
+    pid_file().parent.mkdir(parents=True, exist_ok=True)
+    file = pid_file().open("a+", encoding="utf-8")
     try:
-        pid = int(pid_file().read_text(encoding="utf-8"))
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
         return None
-    return pid
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def running_pid() -> int | None:
+    """The process id of the server that serves from this folder, if one runs."""
+    try:
+        with pid_file().open(encoding="utf-8") as file:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            return int(file.read())
+    except (FileNotFoundError, ValueError):
+        return None

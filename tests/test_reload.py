@@ -1,0 +1,129 @@
+"""Following a config: what may not stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import watchfiles
+
+from llama_stack_provider_litellm import catalog, reload
+from llama_stack_provider_litellm.errors import ConfigError
+
+
+class Engine:
+    """As much of an engine as a follower sees."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.reloads = 0
+        self.faults: list[Exception] = []
+
+    def sources(self) -> tuple[Path, ...]:
+        return (self.file,)
+
+    async def catalog(self) -> catalog.Catalog:
+        return catalog.build([], lambda name: {})
+
+    async def reload(self) -> None:
+        self.reloads += 1
+        if self.faults:
+            raise self.faults.pop(0)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("SQLITE_STORE_DIR", str(tmp_path / "store"))
+    monkeypatch.setattr(reload, "_QUIET_MS", 20)
+    monkeypatch.setattr(reload, "_LOOK_MS", 50)
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("0")
+    return Engine(folder / "config.yaml")
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+def follow(engine: Engine, body: Callable[[], Any]) -> None:
+    async def told(_: catalog.Catalog) -> None:
+        raise AssertionError("nothing has changed for the host")
+
+    async def run() -> None:
+        follower = reload.Follower(engine, told)  # type: ignore[arg-type]
+        follower.start()
+        try:
+            await body()
+        finally:
+            await follower.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+async def changed(engine: Engine, content: str) -> None:
+    before = engine.reloads
+    engine.file.write_text(content)
+    await until(lambda: engine.reloads > before)
+
+
+@pytest.mark.parametrize("fault", [ConfigError("wrong"), RuntimeError("odd"), OSError("full")])
+def test_a_reload_that_fails_is_not_the_last(
+    engine: Engine, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body() -> None:
+        engine.faults.append(fault)
+        await changed(engine, "1")
+        await changed(engine, "22")
+
+    follow(engine, body)
+    assert str(fault) in caplog.text
+
+
+def test_a_folder_that_goes_and_comes_back(engine: Engine) -> None:
+    async def body() -> None:
+        away = engine.file.parent.with_name("away")
+        engine.file.parent.rename(away)
+        await until(lambda: engine.reloads == 1)
+        away.rename(engine.file.parent)
+        await until(lambda: engine.reloads == 2)
+
+    follow(engine, body)
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError("gone"), RuntimeError("no inotify")])
+def test_where_nothing_can_be_watched_it_is_looked_at(
+    engine: Engine, fault: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuses(*folders: Any, **options: Any) -> Any:
+        raise fault
+        yield
+
+    monkeypatch.setattr(watchfiles, "awatch", refuses)
+    follow(engine, lambda: changed(engine, "1"))
+    assert "cannot be watched" in caplog.text
+
+
+def test_a_store_that_cannot_be_written_stops_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (engine.file.parent / "a file").write_text("")
+    monkeypatch.setenv("SQLITE_STORE_DIR", str(engine.file.parent / "a file" / "store"))
+    follow(engine, lambda: changed(engine, "1"))
+    assert "will not find this stack" in caplog.text
+
+
+def test_closing_does_not_wait(engine: Engine) -> None:
+    async def body() -> None:
+        await changed(engine, "1")
+
+    began = time.monotonic()
+    follow(engine, body)
+    assert time.monotonic() - began < 5
