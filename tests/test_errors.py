@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import time
 from typing import Any
 
 import httpx
@@ -334,3 +335,10 @@ def test_tags_that_no_deployment_has() -> None:
     made = from_litellm(ValueError(said), model="gpt")
     assert isinstance(made, errors.TagsRefused)
     assert "litellm_tags" in made.message and "api_key" not in made.message
+
+
+def test_a_padded_text_is_read_at_once() -> None:
+    """Vendors' error pages may hold long runs of white space."""
+    began = time.perf_counter()
+    assert errors.words_of(Exception("x" + " " * 100_000 + "y")).endswith("y.")
+    assert time.perf_counter() - began < 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import watchfiles
 
@@ -27,6 +27,7 @@ _QUIET_MS = 300
 # And how often it is looked at where nothing tells of a change: network file systems do not.
 _LOOK_MS = 2000
 
+_State = list[tuple[int, int, int] | None]
 Told = Callable[[Catalog], Awaitable[None]]
 """Tells a host which models there are now."""
 
@@ -41,7 +42,7 @@ class Follower:
     def __init__(self, engine: Engine, told: Told) -> None:
         self._engine = engine
         self._told = told
-        self._number = 0
+        self._unclaimed = False
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
@@ -52,7 +53,8 @@ class Follower:
         """Watch from now on, in the running loop."""
         # It would log every change of every file beside the config.
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
-        self._begin(self._watch())
+        files = self._engine.sources()
+        self._begin(self._watch(files, [_stat(file) for file in files]))
         # Only a program's main thread has signals; in a thread or another program there is nothing to name.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: self._begin(self.reload()))
@@ -61,29 +63,32 @@ class Follower:
 
     def _name(self) -> None:
         """Say in the storage folder which process takes the signal; the config is followed without that too."""
+        reason = f"another stack serves from {storage.folder()}"
         try:
             self._claim = storage.claim()
         except OSError as exc:
-            logger.warning("`llama-stack-litellm reload` will not find this stack: %s", exc)
-        else:
-            if self._claim is None:
-                logger.warning("Another stack serves from %s: `reload` will reach that one.", storage.folder())
+            reason = str(exc)
+        if self._claim is None and not self._unclaimed:
+            self._unclaimed = True
+            logger.warning("`llama-stack-litellm reload` will not find this stack: %s", reason)
 
     async def close(self) -> None:
         """Stop watching."""
         self._stop.set()
+        if self._claim is not None:
+            # First: nobody may send a signal that is not handled any more.
+            self._claim.close()
+        if self._listens:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._listens:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        if self._claim is not None:
-            storage.pid_file().unlink(missing_ok=True)
-            self._claim.close()
 
-    async def reload(self) -> None:
-        """Read the config again, tell the host what is new, and everybody what came of it."""
+    async def reload(self) -> str | None:
+        """Read the config again, tell the host what is new, and everybody what came of it; returns what is wrong."""
         async with self._one_at_a_time:
+            began = time.time_ns()
             before = await self._engine.catalog()
             error = None
             try:
@@ -93,72 +98,89 @@ class Follower:
                 logger.error("The LiteLLM config was not read again; the models stay as they are. %s", exc)
             now = await self._engine.catalog()
             changes = _changes(before, now)
-            if any(changes.values()):
+            try:
                 await self._told(now)
+            except Exception:
+                # The host's own trouble, with its store for example: the next reload tells it again.
+                logger.exception("The host's list of models could not be brought up to date.")
             if error is None:
                 told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in changes.items() if names)
                 logger.info("The LiteLLM config was read again. %s.", f"Models {told}" if told else "Same models")
-            self._number += 1
-            if self._claim is not None:
-                outcome = {"number": self._number, "pid": os.getpid(), "error": error, **changes}
-                storage.write(storage.reload_file(), json.dumps(outcome))
+            self._publish({"began": began, "error": error, **changes})
+            return error
 
-    def _begin(self, work: Awaitable[None]) -> None:
+    def _publish(self, outcome: dict[str, Any]) -> None:
+        if self._claim is None:
+            return
+        try:
+            storage.write(storage.reload_file(), json.dumps(outcome))
+        except OSError as exc:
+            logger.warning("What came of the reload could not be written down: %s", exc)
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             logger.error("Following the LiteLLM config failed: %r", exc)
 
-    async def _watch(self) -> None:
-        seen = _state(self._engine.sources())
+    async def _watch(self, files: tuple[Path, ...], seen: _State) -> None:
+        error: str | None = None
         while not self._stop.is_set():
-            async for _ in _changed_near(self._engine.sources(), self._stop):
-                files = self._engine.sources()
-                if (now := _state(files)) != seen:
-                    seen = now
-                    try:
-                        await self.reload()
-                    except Exception:
-                        # The next change may mend it, so that watching must go on.
-                        logger.exception("Following the LiteLLM config failed.")
-                    # Includes may have come or gone.
+            async for changed in _looks(files, self._stop):
+                if self._listens and self._claim is None:
+                    self._name()
+                # What a file that could not be read includes is not known: any change may have mended it.
+                if await _state(files) != seen or (changed and error):
+                    seen = await _settled(files)
+                    error = await self.reload()
                     if self._engine.sources() != files:
-                        seen = _state(self._engine.sources())
+                        files = self._engine.sources()
+                        seen = await _state(files)
                         break
 
 
-async def _changed_near(files: tuple[Path, ...], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Whenever something has changed in a folder that holds one of the files.
+async def _looks(files: tuple[Path, ...], stop: asyncio.Event) -> AsyncIterator[bool]:
+    """True whenever something has changed in a folder that holds one of the files, and False now and then.
 
     The folder, and whatever changes in it: editors replace files, and a Kubernetes volume replaces a link to the
     folder of all of them.
     """
-    folders = {file.parent for file in files} | {file.resolve().parent for file in files}
     try:
-        async for _ in watchfiles.awatch(
+        folders = {file.parent for file in files} | {file.resolve().parent for file in files}
+        async for changes in watchfiles.awatch(
             *folders,
             watch_filter=None,
             debounce=_QUIET_MS,
             recursive=False,
             stop_event=stop,
-            raise_interrupt=False,
             rust_timeout=_LOOK_MS,
             yield_on_timeout=True,
         ):
-            yield None
-    except (OSError, RuntimeError) as exc:
+            yield bool(changes)
+    except Exception as exc:  # the library has kinds of its own: inotify used up, forbidden, a folder lost
         logger.warning("The LiteLLM config cannot be watched, and is looked at every %d ms: %s", _LOOK_MS, exc)
     while not stop.is_set():
         await asyncio.sleep(_LOOK_MS / 1000)
-        yield None
+        yield False
 
 
-def _state(files: tuple[Path, ...]) -> list[tuple[int, int, int] | None]:
-    return [_stat(file) for file in files]
+async def _settled(files: tuple[Path, ...]) -> _State:
+    """The state of the files, once nobody writes them any more."""
+    state = await _state(files)
+    while True:
+        await asyncio.sleep(_QUIET_MS / 1000)
+        if (now := await _state(files)) == state:
+            return state
+        state = now
+
+
+async def _state(files: tuple[Path, ...]) -> _State:
+    # In a thread: a network file system may not answer.
+    return await asyncio.to_thread(lambda: [_stat(file) for file in files])
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:

@@ -23,7 +23,7 @@ def pid_file() -> Path:
 
 
 def reload_file() -> Path:
-    """Holds what came of the last reload, as JSON: ``number``, ``error``, ``added``, ``changed``, ``removed``."""
+    """Holds what came of the last reload, as JSON: ``began`` (ns), ``error``, ``added``, ``changed``, ``removed``."""
     return folder() / "litellm.reload.json"
 
 
@@ -59,6 +59,7 @@ def claim() -> IO[str] | None:
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
+    reload_file().unlink(missing_ok=True)
     return file
 
 
@@ -70,5 +71,5 @@ def running_pid() -> int | None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return None
             return int(file.read())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None

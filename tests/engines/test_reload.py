@@ -165,3 +165,38 @@ def test_the_configs_environment_is_there_for_its_loggers(file: Path, write: Wri
 
 
 NAMED = "litellm_settings: {callbacks: [environment_logger.logger]}\n"
+
+
+ODD = [
+    "router_settings: {plugins: 5}",
+    "litellm_settings: {cache: true, cache_params: {type: local, supported_call_types: [[a]]}}",
+]
+
+
+@pytest.mark.parametrize("more", ODD)
+def test_a_value_that_no_check_has_foreseen_is_a_config_error_too(file: Path, write: Write, more: str) -> None:
+    async def reload_odd(engine: RouterEngine) -> None:
+        write("new", more=more)
+        with pytest.raises(ConfigError):
+            await engine.reload()
+        assert litellm.drop_params is True
+        assert await hello(engine, "old")
+
+    write("old")
+    run(file, reload_odd)
+
+
+def test_a_logger_that_litellm_makes_for_a_name_goes_with_the_name(file: Path, write: Write) -> None:
+    def told() -> set[str]:
+        return {type(item).__name__ for name in LISTS for item in getattr(litellm, name)}
+
+    async def reload_without(engine: RouterEngine) -> None:
+        await hello(engine, "old")
+        assert "LangsmithLogger" in told()
+        write("old", more="")
+        await engine.reload()
+        await hello(engine, "old")
+        assert "LangsmithLogger" not in told()
+
+    write("old", more="litellm_settings: {callbacks: [langsmith]}")
+    run(file, reload_without)

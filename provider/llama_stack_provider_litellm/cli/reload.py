@@ -30,10 +30,10 @@ def reload(as_json: bool) -> None:
             f"No stack runs from {storage.folder()}. Start one with `llama-stack-litellm up`, or set SQLITE_STORE_DIR "
             "to the folder of the one that runs."
         )
-    before = storage.read_json(storage.reload_file())
+    asked = time.time_ns()
     os.kill(pid, signal.SIGHUP)
     with err.status("Reading the config…"):
-        outcome = _outcome(pid, before)
+        outcome = _outcome(pid, asked)
     if as_json:
         click.echo(json.dumps({key: outcome[key] for key in ("error", "added", "changed", "removed")}, indent=2))
     elif outcome["error"] is None:
@@ -45,11 +45,11 @@ def reload(as_json: bool) -> None:
         raise click.ClickException(f"{outcome['error']}\nThe stack goes on with the models that it had.")
 
 
-def _outcome(pid: int, before: dict[str, Any]) -> dict[str, Any]:
+def _outcome(pid: int, asked: int) -> dict[str, Any]:
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
         now = storage.read_json(storage.reload_file())
-        if now.get("pid") == pid and (now["number"], now["pid"]) != (before.get("number"), before.get("pid")):
+        if now.get("began", 0) >= asked:
             return now
         if storage.running_pid() != pid:
             raise click.ClickException("The stack ended.")

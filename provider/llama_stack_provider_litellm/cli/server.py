@@ -46,7 +46,7 @@ class Server:
 
     def __enter__(self) -> Server:
         _check_free(self._port)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._pass_on)
         # A group of its own: the terminal's Ctrl-C reaches it once, through us.
         options: dict[str, Any] = {"env": self._environment, "start_new_session": True}

@@ -67,11 +67,19 @@ class Callbacks:
         for key, items in self._lists.items():
             getattr(litellm, key).extend(items)
 
-    def remove(self) -> None:
-        """Let litellm forget them."""
+    def _names(self) -> set[str]:
+        return {item for items in self._lists.values() for item in items if isinstance(item, str)}
+
+    def remove(self, successor: Callbacks | None = None) -> None:
+        """Let litellm forget them, and the loggers that it has made for their names, unless a successor has these."""
         import litellm
+        from litellm.litellm_core_utils import litellm_logging
 
         mine = {id(item) for items in self._lists.values() for item in items}
+        if successor is None or successor._names() != self._names():
+            # Which of them is for which name LiteLLM alone knows; it makes those that are still wanted again.
+            mine |= {id(item) for item in litellm_logging._in_memory_loggers}
+            litellm_logging._in_memory_loggers.clear()
         for name in (*KEYS, "input_callback", *_ASYNC):
             found = getattr(litellm, name)
             found[:] = [item for item in found if id(item) not in mine]

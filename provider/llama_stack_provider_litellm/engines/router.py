@@ -68,14 +68,21 @@ class RouterEngine:
         config = await _in_thread(partial(settings.load, self._settings.path))
         try:
             models = await _in_thread(partial(self._read_again, config, before.catalog))
+            # What is litellm's own changes on the loop that serves, between two calls.
+            settings.apply(config)
             with replacing(self._running):
                 running = _running(config, models)
-        except errors.ConfigError:
+        except Exception as exc:
             settings.apply(self._settings)
             caching.install(before.cache)
-            raise
+            redact = redaction.Redactor(*map(_secrets, (config, self._settings)))
+            if isinstance(exc, errors.ConfigError):
+                raise errors.ConfigError(redact(str(exc))) from None
+            # Whatever LiteLLM makes of a value that no check has foreseen.
+            words = redact(f"{type(exc).__name__}: {exc}")
+            raise errors.ConfigError(f"{config.path}: cannot be used: {words}") from exc
         caching.warm(models.cache)
-        before.callbacks.remove()
+        before.callbacks.remove(models.callbacks)
         models.callbacks.install()
         old, self._running = self._running, running
         self._settings, self._models = config, models
@@ -89,6 +96,7 @@ class RouterEngine:
         running, self._running = self._running, None
         for retiring in self._retired:
             retiring.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
         if running is not None and self._models is not None:
             running.discard()
             self._models.callbacks.remove()
@@ -113,12 +121,12 @@ class RouterEngine:
             return self._models
 
     def _read_again(self, config: settings.LiteLLMSettings, before: catalogs.Catalog) -> _Models:
-        settings.apply(config)
-        # What is under way may still tell of a key that the config has no longer.
-        models = _read(config, self._settings)
-        models.catalog.check_dimensions(before)
-        models.callbacks.check()
-        return models
+        with settings.environment_of(config):
+            # What is under way may still tell of a key that the config has no longer.
+            models = _read(config, self._settings)
+            models.catalog.check_dimensions(before)
+            models.callbacks.check()
+            return models
 
     def _router(self) -> RunningRouter:
         if self._running is None or self._running.loop is not asyncio.get_running_loop():

@@ -4,7 +4,7 @@ The format is LiteLLM Proxy's own (https://docs.litellm.ai/docs/proxy/configs). 
 litellm; :func:`apply` sets litellm's module globals, as the proxy does at its start.
 """
 
-from .applying import apply, router_arguments, unknown_keys, withdraw
+from .applying import apply, environment_of, router_arguments, unknown_keys, withdraw
 from .config import LiteLLMSettings
 from .loading import Reading, demo_config_path, load, read_config
 from .problems import Place, Problem, Problems
@@ -17,6 +17,7 @@ __all__ = [
     "Reading",
     "apply",
     "demo_config_path",
+    "environment_of",
     "load",
     "read_config",
     "router_arguments",

@@ -75,6 +75,13 @@ def apply(settings: LiteLLMSettings) -> None:
         logger.warning("%s: unknown, and not honoured: %s.", settings.path, ", ".join(map(_named, unknown)))
 
 
+@contextmanager
+def environment_of(settings: LiteLLMSettings) -> Iterator[None]:
+    """Set the environment that a config asks for, ahead of :func:`apply`; put it back when what follows fails."""
+    with _applying, _variables_set(settings.environment):
+        yield
+
+
 def withdraw() -> None:
     """Put back what :func:`apply` set, as if no config had been applied."""
     with _applying:
@@ -215,6 +222,3 @@ def _variables_set(wanted: Mapping[str, str]) -> Iterator[None]:
     except BaseException:
         _switch(_ENVIRONMENT, _variables, earlier)
         raise
-
-
-__all__ = ["apply", "is_attribute", "outside_environment", "router_arguments", "unknown_keys", "withdraw"]

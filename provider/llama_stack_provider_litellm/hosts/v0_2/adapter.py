@@ -227,7 +227,7 @@ class LiteLLMInferenceAdapter:
             suffix=suffix,
         )
         if stream:
-            return await self._engine.complete_stream(request, self._caller())
+            return openai_answers.closing(await self._engine.complete_stream(request, self._caller()))
         return openai_answers.counted(await self._engine.complete(request, self._caller()))
 
     async def openai_embeddings(

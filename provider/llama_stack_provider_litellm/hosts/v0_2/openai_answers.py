@@ -29,6 +29,13 @@ def counted[Answer: (ChatCompletion, Completion)](answer: Answer) -> Answer:
     return answer
 
 
+async def closing[Chunk](chunks: Closable[Chunk]) -> AsyncIterator[Chunk]:
+    """The chunks, as a generator: the host drops what it does not read to the end, and a generator then closes."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+
+
 async def storable(chunks: Closable[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
     """The chunks, with log probabilities that the host's inference store takes.
 
