@@ -256,12 +256,14 @@ def from_litellm(
     *,
     model: str,
     deployments: Collection[str] = (),
+    retry_after: float | None = None,
     redact: Callable[[str], str] = lambda text: text,
 ) -> RequestError:
     """The error of our tree that tells what ``exc``, raised by LiteLLM for ``model``, means.
 
-    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``redact`` takes secrets
-    out of LiteLLM's text: some vendors repeat the key that they refuse.
+    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``retry_after`` is the wait
+    in seconds where the caller knows it better. ``redact`` takes secrets out of LiteLLM's text: some vendors repeat
+    the key that they refuse.
     """
     # A stream that broke before its first chunk: what broke it says more.
     cause = getattr(exc, "original_exception", None) or exc
@@ -270,7 +272,8 @@ def from_litellm(
     # What the Router itself refuses, with a ValueError, no deployment has seen.
     if deployment or not isinstance(cause, ValueError):
         deployment = _as_configured(deployment, deployments)
-    retry_after = retry_after_seconds(cause)
+    if retry_after is None:
+        retry_after = retry_after_seconds(cause)
     said = redact(words_of(cause))
     where = f"{model} ({deployment})" if deployment and deployment != model else model
     parts = [f"Model {where}: {said}"]

@@ -23,6 +23,9 @@ def test_a_vendors_budget_that_is_used_up(upstream: Upstream, tmp_path: Path, wo
         assert refused.status_code == 429
         assert "Model gpt: " in refused.json()["detail"]
         assert "raise it where it is set" in refused.json()["detail"]
+        # The window of a day began with the first of the calls.
+        assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
+        assert f"Retry after {refused.headers['retry-after']} s." in refused.json()["detail"]
         streamed = httpx.post(url, json={**body, "stream": True}, timeout=30)
         assert '"error": {"message": "429: Model gpt: ' in streamed.text
         # Another vendor's money is not spent.

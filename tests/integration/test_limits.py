@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -110,7 +111,8 @@ def test_a_deployments_budget(stack: Routed, word: str, stream: bool) -> None:
     assert 0.05 <= sum(spent) <= 0.05 + 5 * max(spent)
     assert ("429: " in refused.text) if stream else (refused.status == 429)
     assert f"crossed budget: Exceeded budget for deployment model_name: {model}" in refused.text
-    assert " USD spent in 1d. Wait until the budget resets" in refused.text
+    (wait,) = re.findall(r" USD spent in 1d\. Retry after (\d+) s\. Wait until the budget resets", refused.text)
+    assert 86_000 < int(wait) <= 86_400
 
 
 def test_a_sibling_answers_when_a_deployments_budget_is_spent(stack: Routed, word: str) -> None:

@@ -18,7 +18,7 @@ from .. import catalog as catalogs
 from .. import errors, redaction, settings
 from ..caller import Caller
 from ..settings.handlers import instance
-from . import answers, caching, embedding, identity, library, parameters
+from . import answers, budgets, caching, embedding, identity, library, parameters
 from .base import Request, Reranked
 from .callbacks import Callbacks
 from .running import RunningRouter, replacing
@@ -215,7 +215,8 @@ class RouterEngine:
             if not isinstance(exc, Exception):
                 raise
             # Without the chain: the host renders every chained frame of litellm on the event loop.
-            raise models.error(exc, model=model) from None
+            wait = budgets.resets_in(running.router, str(exc)) if isinstance(exc, ValueError) else None
+            raise models.error(exc, model=model, retry_after=wait) from None
         if isinstance(answer, Stream):
             answer.when_closed(running.end)
         else:
@@ -233,12 +234,14 @@ class _Models:
     cache: ResponseCache | None
     redact: redaction.Redactor
 
-    def error(self, exc: Exception, *, model: str) -> errors.RequestError:
+    def error(self, exc: Exception, *, model: str, retry_after: float | None = None) -> errors.RequestError:
         """Ours for what LiteLLM raised."""
         if isinstance(exc, errors.RequestError):
             return exc
         deployments = {item["litellm_params"]["model"] for item in self.catalog.deployments(model)}
-        return errors.from_litellm(exc, model=model, deployments=deployments, redact=self.redact)
+        return errors.from_litellm(
+            exc, model=model, deployments=deployments, retry_after=retry_after, redact=self.redact
+        )
 
 
 def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -> _Models:
