@@ -14,7 +14,7 @@ from tests.stack import Stack
 
 OTHERS = 4
 ERRORS = 200
-ROUNDS = 3
+ROUNDS = 5
 
 
 def body(text: str, stream: bool = False) -> dict[str, Any]:
