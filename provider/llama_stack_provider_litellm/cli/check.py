@@ -63,13 +63,7 @@ def _quiet() -> Iterator[None]:
 
 def _report(reading: settings.Reading) -> dict[str, Any]:
     config, problems = reading.settings, reading.problems
-    redact = redaction.Redactor(
-        config.model_list,
-        config.router_settings,
-        config.litellm_settings,
-        [credential["credential_values"] for credential in config.credential_list],
-        config.environment,
-    )
+    redact = redaction.Redactor(config.secrets())
     if not problems.errors:
         _apply(reading, redact)
     models = [_model(name, group, _entry(name, group, problems, redact)) for name, group in _groups(reading).items()]

@@ -11,7 +11,7 @@ import difflib
 import importlib.util
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 KEYS = ("callbacks", "success_callback", "failure_callback", "service_callback")
 """The keys of ``litellm_settings`` that are honoured here."""
+LISTS = (*KEYS, "input_callback", "_async_input_callback", "_async_success_callback", "_async_failure_callback")
+"""litellm's global lists of who is told of calls; its first call copies them from ``callbacks`` into the others."""
 
 # Names that LiteLLM makes clients for at its first call, beside its known loggers.
 _CLIENTS = frozenset(
@@ -80,9 +82,7 @@ class Callbacks:
             # Which of them is for which name LiteLLM alone knows; it makes those that are still wanted again.
             mine |= {id(item) for item in litellm_logging._in_memory_loggers}
             litellm_logging._in_memory_loggers.clear()
-        for name in (*KEYS, "input_callback", *_ASYNC):
-            found = getattr(litellm, name)
-            found[:] = [item for item in found if id(item) not in mine]
+        forget(mine)
         # Its note of which clients it has made: with it, new names would get none.
         litellm.utils.callback_list = []
 
@@ -99,7 +99,13 @@ class Callbacks:
                     raise ConfigError(f"litellm_settings.{key}: '{name}' cannot be used: {words}") from None
 
 
-_ASYNC = ("_async_input_callback", "_async_success_callback", "_async_failure_callback")
+def forget(ids: Container[int]) -> None:
+    """Take callbacks out of all of litellm's lists, by identity: they need not be hashable."""
+    import litellm
+
+    for name in LISTS:
+        found = getattr(litellm, name)
+        found[:] = [item for item in found if id(item) not in ids]
 
 
 def _found(value: object, key: str, source: Path) -> Iterable[Any]:

@@ -75,7 +75,7 @@ class RouterEngine:
         except Exception as exc:
             settings.apply(self._settings)
             caching.install(before.cache)
-            redact = redaction.Redactor(*map(_secrets, (config, self._settings)))
+            redact = redaction.Redactor(config.secrets(), self._settings.secrets())
             if isinstance(exc, errors.ConfigError):
                 raise errors.ConfigError(redact(str(exc))) from None
             # Whatever LiteLLM makes of a value that no check has foreseen.
@@ -251,14 +251,8 @@ def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -
     except errors.ConfigError as exc:
         raise errors.ConfigError(f"{config.path}: {exc}") from None
     told = Callbacks(config.litellm_settings, config.path)
-    secrets = redaction.Redactor(*map(_secrets, (config, *others)))
+    secrets = redaction.Redactor(*(one.secrets() for one in (config, *others)))
     return _Models(deployments, catalog, told, caching.build(config), secrets)
-
-
-def _secrets(config: settings.LiteLLMSettings) -> list[Any]:
-    """Where a config has its secrets."""
-    credentials = [item.get("credential_values") for item in config.credential_list]
-    return [config.model_list, config.router_settings, config.litellm_settings, config.environment, credentials]
 
 
 def _running(config: settings.LiteLLMSettings, models: _Models) -> RunningRouter:

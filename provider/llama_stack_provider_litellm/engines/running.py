@@ -8,15 +8,10 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from . import callbacks
+
 if TYPE_CHECKING:
     from litellm import Router
-
-# litellm's global lists of who is told of calls. A Router puts itself and its strategies into them, and litellm's
-# first call copies them from `callbacks` into the others.
-_LISTS = (
-    *("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback"),
-    *("_async_input_callback", "_async_success_callback", "_async_failure_callback"),
-)
 
 
 class RunningRouter:
@@ -29,7 +24,7 @@ class RunningRouter:
         from litellm import Router
 
         self.loop = asyncio.get_running_loop()
-        tasks, callbacks = asyncio.all_tasks(), _callbacks()
+        tasks, told = asyncio.all_tasks(), _callbacks()
         # Copies: the Router writes into the lists that it is given.
         copies = deepcopy([dict(item) for item in model_list])
         self.router: Router = Router(model_list=copies, **deepcopy(dict(arguments)))
@@ -37,7 +32,7 @@ class RunningRouter:
         self._tasks = asyncio.all_tasks() - tasks
         self._under_way = 0
         self._idle = asyncio.Event()
-        self._callbacks = {key: item for key, item in _callbacks().items() if key not in callbacks}
+        self._callbacks = {key: item for key, item in _callbacks().items() if key not in told}
 
     def begin(self) -> None:
         """Count a call in; ``retire`` waits for it."""
@@ -60,11 +55,7 @@ class RunningRouter:
 
     def unhook(self) -> None:
         """Take the Router's callbacks out of litellm's lists, which would refuse another Router's as the same."""
-        import litellm
-
-        for name in _LISTS:
-            found = getattr(litellm, name)
-            found[:] = [item for item in found if id(item) not in self._callbacks]
+        callbacks.forget(self._callbacks)
 
     def discard(self) -> None:
         """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""
@@ -80,7 +71,7 @@ def replacing(old: RunningRouter | None) -> Iterator[None]:
     """Within it a Router can be made in the place of ``old``; when that fails ``old`` is what it was."""
     import litellm
 
-    before = {name: list(getattr(litellm, name)) for name in _LISTS}
+    before = {name: list(getattr(litellm, name)) for name in callbacks.LISTS}
     if old is not None:
         old.unhook()
     try:
@@ -95,4 +86,4 @@ def _callbacks() -> dict[int, Any]:
     """What stands in litellm's lists, by identity: callbacks need not be hashable."""
     import litellm
 
-    return {id(item): item for name in _LISTS for item in getattr(litellm, name)}
+    return {id(item): item for name in callbacks.LISTS for item in getattr(litellm, name)}

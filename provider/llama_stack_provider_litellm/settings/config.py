@@ -35,3 +35,8 @@ class LiteLLMSettings:
     warnings: tuple[Problem, ...] = ()
     # Where the keys of litellm_settings stand, for what only applying them finds out.
     places: Mapping[str, Any] = field(default_factory=dict)
+
+    def secrets(self) -> list[Any]:
+        """The parts that hold secrets, for a :class:`redaction.Redactor`."""
+        credentials = [entry.get("credential_values") for entry in self.credential_list]
+        return [self.model_list, self.router_settings, self.litellm_settings, self.environment, credentials]
