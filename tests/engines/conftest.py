@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +74,12 @@ def run[T](engine: RouterEngine, work: Coroutine[Any, Any, T]) -> T:
 def ask(text: str, model: str = "gpt", **more: Any) -> dict[str, Any]:
     """A chat request."""
     return {"model": model, "messages": [{"role": "user", "content": text}], **more}
+
+
+async def until(holds: Callable[[], Awaitable[Any]]) -> None:
+    """Ask until it is so, for ten seconds at most."""
+    async with asyncio.timeout(10):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(0.01)

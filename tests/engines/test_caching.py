@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 from llama_stack_provider_litellm.caller import ANONYMOUS, Caller
 from llama_stack_provider_litellm.engines.router import RouterEngine
 from llama_stack_provider_litellm.errors import RequestError
-from tests.engines.conftest import MakeEngine, ask, run
+from tests.engines.conftest import MakeEngine, ask, run, until
 from tests.services import redis_server
 from tests.upstream.process import Upstream
 
@@ -46,14 +45,6 @@ async def hits(engine: RouterEngine, request: dict[str, Any], caller: Caller = A
     answer: Any = await engine.chat(request, caller)
     hit: bool = answer.litellm["cache_hit"]
     return hit
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def until_kept(engine: RouterEngine, request: dict[str, Any], caller: Caller = ANONYMOUS) -> None:

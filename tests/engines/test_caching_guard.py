@@ -22,6 +22,7 @@ from llama_stack_provider_litellm.engines import caching  # noqa: E402
 from llama_stack_provider_litellm.engines.caching import guard as caching_guard  # noqa: E402
 from llama_stack_provider_litellm.engines.caching.guard import Guard  # noqa: E402
 from llama_stack_provider_litellm.settings import LiteLLMSettings  # noqa: E402
+from tests.engines.conftest import until  # noqa: E402
 from tests.services import BUCKET, Middle, redis_server, s3_server  # noqa: E402
 
 
@@ -83,14 +84,6 @@ def guard(store: Store, monkeypatch: pytest.MonkeyPatch) -> Guard:
     monkeypatch.setattr(caching_guard, "_OPERATION_SECONDS", 0.4)
     monkeypatch.setattr(caching_guard, "_OPEN_SECONDS", 0.4)
     return Guard(store, "test", patience=0.05, redact=lambda text: text.replace("secret-word", "…"))
-
-
-async def until(holds: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def kept(guard: Guard) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..settings.handlers import instance
+from ..settings.keys.litellm_settings import CALLBACKS
 
 logger = logging.getLogger(__name__)
 
-KEYS = ("callbacks", "success_callback", "failure_callback", "service_callback")
+KEYS = tuple(sorted(CALLBACKS))
 """The keys of ``litellm_settings`` that are honoured here."""
 LISTS = (*KEYS, "input_callback", "_async_input_callback", "_async_success_callback", "_async_failure_callback")
 """litellm's global lists of who is told of calls; its first call copies them from ``callbacks`` into the others."""
