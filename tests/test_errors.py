@@ -13,8 +13,9 @@ import pytest
 from litellm import exceptions as vendor
 from litellm.types.router import RouterRateLimitError, RouterRateLimitErrorBasic
 
-from llama_stack_provider_litellm import errors
-from llama_stack_provider_litellm.errors import from_litellm
+from llama_stack_provider_litellm import errors, translation
+from llama_stack_provider_litellm.translation import from_litellm
+from llama_stack_provider_litellm.wording import words_of
 
 # Every class of litellm.exceptions → ours. A class that is new in a later litellm fails the test that reads this.
 ROWS: dict[str, type[errors.RequestError]] = {
@@ -304,7 +305,7 @@ def test_each_class_has_a_code_of_its_own() -> None:
 
 
 def test_only_what_is_in_the_tree_is_ever_made() -> None:
-    for kind in {*errors._BY_CLASS.values(), *errors._BY_STATUS.values()}:
+    for kind in {*translation._BY_CLASS.values(), *translation._BY_STATUS.values()}:
         assert kind.__name__ in drawn()
         assert kind.status_code != 500
 
@@ -340,5 +341,5 @@ def test_tags_that_no_deployment_has() -> None:
 def test_a_padded_text_is_read_at_once() -> None:
     """Vendors' error pages may hold long runs of white space."""
     began = time.perf_counter()
-    assert errors.words_of(Exception("x" + " " * 100_000 + "y")).endswith("y.")
+    assert words_of(Exception("x" + " " * 100_000 + "y")).endswith("y.")
     assert time.perf_counter() - began < 1

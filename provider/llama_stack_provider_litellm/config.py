@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -14,6 +15,46 @@ _NEVER_FROM_CALLERS = frozenset(
 
 # The host turns an empty `${env.X:=}` into None, and `X=123` into a number.
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
+_Secret = Annotated[SecretStr, BeforeValidator(lambda value: "" if value is None else str(value))]
+
+Mode = Literal["embedded", "proxy", "auto"]
+DEFAULT_PROXY_URL = "http://127.0.0.1:4000"
+"""Where LiteLLM Proxy listens unless it is told otherwise."""
+# What people copy into a base URL; the engine appends paths of its own.
+_API_PATHS = ("/chat/completions", "/v1")
+
+
+def proxy_root(url: str) -> str:
+    """The address of a LiteLLM Proxy without the API's path: ``http://host:4000/v1/chat/completions`` is
+    ``http://host:4000``. Raises ValueError for what is no http(s) URL, and for one that holds a password."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"proxy.url: '{url}' is no address; it must look like {DEFAULT_PROXY_URL}")
+    if parts.username or parts.password:
+        raise ValueError("proxy.url must hold no user or password; the key of a LiteLLM Proxy is `proxy.api_key`")
+    path = parts.path.rstrip("/")
+    for end in _API_PATHS:
+        path = path.removesuffix(end)
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+class ProxySettings(BaseModel):
+    """How to reach a LiteLLM Proxy (``proxy:`` in the provider's config)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, BeforeValidator(lambda value: proxy_root(str(value or DEFAULT_PROXY_URL)))] = Field(
+        default=DEFAULT_PROXY_URL, description="The proxy's address, with or without `/v1` or `/v1/chat/completions`."
+    )
+    api_key: _Secret = Field(default=SecretStr(""), description="The key that the stack itself uses.")
+    ca: _Text = Field(default="", description="A file of certificates to trust in place of the system's.")
+    verify: bool = Field(default=True, description="Check the proxy's certificate.")
+    connect_timeout: float = Field(default=3.0, gt=0, description="Seconds until a connection has to stand.")
+    timeout: float = Field(default=600.0, gt=0, description="Seconds of silence after which an answer is given up.")
+    pool_size: int = Field(default=1000, ge=1, description="Connections at once; further requests wait for one.")
+    keep_alive: float = Field(
+        default=4.0, ge=0, description="Seconds that an unused connection is kept. LiteLLM Proxy keeps it for 5."
+    )
 
 
 class LiteLLMConfig(BaseModel):
@@ -21,11 +62,22 @@ class LiteLLMConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mode: Literal["embedded"] = Field(
-        default="embedded", description="`embedded`: a LiteLLM Router inside the stack's process."
+    mode: Mode = Field(
+        default="embedded",
+        description="`embedded`: a LiteLLM Router inside the stack's process. `proxy`: a LiteLLM Proxy. `auto`: a "
+        "LiteLLM Proxy while one answers, the embedded router while none does.",
     )
     config_path: _Text = Field(
         default="", description="LiteLLM's config.yaml. Empty: the demo models that come with the package."
+    )
+    proxy: ProxySettings = Field(default_factory=ProxySettings, description="The LiteLLM Proxy of the other two modes.")
+    probe_dimensions: bool = Field(
+        default=False, description="Measure the vector size of an embedding model that nobody states, with one request."
+    )
+    failover_virtual_keys: bool = Field(
+        default=False,
+        description="In mode `auto`: let requests with a `litellm_api_key` go to the embedded router too. They then "
+        "spend the keys of its config, outside the virtual key's budget.",
     )
     strict_params: bool = Field(
         default=False, description="Refuse (400) a parameter that LiteLLM would leave out because the vendor lacks it."
@@ -50,6 +102,10 @@ class LiteLLMConfig(BaseModel):
         return {
             "mode": "${env.LITELLM_MODE:=embedded}",
             "config_path": "${env.LITELLM_CONFIG:=}",
+            "proxy": {
+                "url": f"${{env.LITELLM_PROXY_URL:={DEFAULT_PROXY_URL}}}",
+                "api_key": "${env.LITELLM_PROXY_API_KEY:=}",
+            },
         }
 
 

@@ -30,7 +30,11 @@ _SPENT = re.compile(r"(Exceeded budget for deployment .*: )(\S+) >= (\d+\w+)")
 
 def words_of(exc: BaseException) -> str:
     """What an exception of LiteLLM says, without class names, advice on LiteLLM's Python API and tracebacks."""
-    whole = str(getattr(exc, "message", None) or exc)
+    return words_in(str(getattr(exc, "message", None) or exc)) or f"{type(exc).__name__}."
+
+
+def words_in(whole: str) -> str:
+    """The same of an exception's whole text; empty where it says nothing."""
     text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", whole)).strip()
     text = _SPENT.sub(r"\1\2 USD spent in \3", text)
     if limits := _limits(whole):
@@ -39,8 +43,8 @@ def words_of(exc: BaseException) -> str:
         # LiteLLM prints some bodies as Python prints bytes.
         with suppress(ValueError, SyntaxError):
             text = ast.literal_eval(text).decode(errors="replace")
-    text = _inner_message(text) or text or type(exc).__name__
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    text = _inner_message(text) or text
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _limits(text: str) -> str:

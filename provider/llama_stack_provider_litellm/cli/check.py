@@ -15,6 +15,7 @@ from rich.markup import escape
 from .. import catalog, errors, redaction, settings, storage
 from ..engines import library, parameters
 from ..settings.keys import Use
+from ..wording import words_of
 from .console import clear_errors, err, out, table
 from .up import found_config
 
@@ -137,7 +138,7 @@ def _apply(reading: settings.Reading, redact: redaction.Redactor) -> None:
     except errors.ConfigError as exc:
         reading.problems.error(settings.Place(config.path), "", redact(str(exc)).removeprefix(f"{config.path}: "))
     except Exception as exc:  # whatever LiteLLM says
-        words = redact(errors.words_of(exc))
+        words = redact(words_of(exc))
         reading.problems.error(settings.Place(config.path), "", f"LiteLLM's Router refuses the config: {words}")
 
 

@@ -15,9 +15,10 @@ from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from .. import catalog as catalogs
-from .. import errors, redaction, settings
+from .. import errors, redaction, settings, translation
 from ..caller import Caller
 from ..settings.handlers import instance
+from ..wording import words_of
 from . import answers, budgets, caching, embedding, identity, library, parameters
 from .base import Request, Reranked
 from .callbacks import Callbacks
@@ -239,7 +240,7 @@ class _Models:
         if isinstance(exc, errors.RequestError):
             return exc
         deployments = {item["litellm_params"]["model"] for item in self.catalog.deployments(model)}
-        return errors.from_litellm(
+        return translation.from_litellm(
             exc, model=model, deployments=deployments, retry_after=retry_after, redact=self.redact
         )
 
@@ -268,7 +269,7 @@ def _running(config: settings.LiteLLMSettings, models: _Models) -> RunningRouter
     try:
         return RunningRouter(models.deployments, arguments)
     except Exception as exc:
-        words = models.redact(errors.words_of(exc))
+        words = models.redact(words_of(exc))
         raise errors.ConfigError(f"{config.path}: LiteLLM's Router refuses the config: {words}") from None
 
 

@@ -1,0 +1,301 @@
+"""What LiteLLM says of a failure, put into the tree of :mod:`.errors`.
+
+It says it with an exception in this process, and with an HTTP answer where a LiteLLM Proxy stands between. Both
+name LiteLLM's class; it is looked up by its name, so that this can be used where litellm is not installed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .errors import (
+    BadGateway,
+    BudgetExceeded,
+    Conflict,
+    ContentRefused,
+    ContextWindowExceeded,
+    InvalidRequest,
+    KeyLimited,
+    KeyNotAllowed,
+    KeyRefused,
+    ModelNotFound,
+    PaymentRequired,
+    PermissionRefused,
+    ProxyFailed,
+    RateLimited,
+    RequestError,
+    TagsRefused,
+    Unavailable,
+    Unprocessable,
+    UnsupportedParameter,
+    UpstreamAuthentication,
+    UpstreamTimeout,
+)
+from .wording import words_in, words_of
+
+# litellm.exceptions class name → ours. An exception is looked up by its own class first, then by its
+# bases, so that LiteLLM's subclasses (ContextWindowExceededError is a BadRequestError) find their own row.
+_BY_CLASS: dict[str, type[RequestError]] = {
+    "ContextWindowExceededError": ContextWindowExceeded,
+    "ContentPolicyViolationError": ContentRefused,
+    "RejectedRequestError": ContentRefused,
+    "GuardrailRaisedException": ContentRefused,
+    "BlockedPiiEntityError": ContentRefused,
+    "UnsupportedParamsError": UnsupportedParameter,
+    "PaymentRequiredError": PaymentRequired,
+    "BadRequestError": InvalidRequest,
+    "InvalidRequestError": InvalidRequest,
+    "AuthenticationError": UpstreamAuthentication,
+    "PermissionDeniedError": PermissionRefused,
+    "NotFoundError": ModelNotFound,
+    "UnprocessableEntityError": Unprocessable,
+    "BudgetExceededError": BudgetExceeded,
+    "RouterRateLimitError": RateLimited,
+    "RouterRateLimitErrorBasic": RateLimited,
+    "RateLimitError": RateLimited,
+    "Timeout": UpstreamTimeout,
+    "APITimeoutError": UpstreamTimeout,
+    "TimeoutError": UpstreamTimeout,
+    "ServiceUnavailableError": Unavailable,
+    "BadGatewayError": BadGateway,
+    "InternalServerError": BadGateway,
+    "APIConnectionError": BadGateway,
+    "APIResponseValidationError": BadGateway,
+}
+
+# What LiteLLM says with a bare ValueError, or wraps into a BadRequestError: only the words tell it apart.
+_BY_WORDS: dict[str, type[RequestError]] = {
+    "crossed budget": BudgetExceeded,
+    "Budget has been exceeded!": BudgetExceeded,
+    "due to tags configuration": TagsRefused,
+    "response was blocked": ContentRefused,
+    # A proxy's Router, of a model that it has not.
+    "You passed in model=": ModelNotFound,
+}
+
+_TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token count|context_length_exceeded", re.I)
+
+# "litellm.RateLimitError: RateLimitError: OpenAIException - slow down"
+_CLASSES = re.compile(r"\blitellm\.(\w+): ")
+# What the Router refuses before a deployment is asked.
+_OWN_WORDS = re.compile(
+    r"no healthy deployments|No deployments available|crossed budget|due to tags configuration", re.I
+)
+
+_BY_STATUS: dict[int, type[RequestError]] = {
+    400: InvalidRequest,
+    401: UpstreamAuthentication,
+    402: PaymentRequired,
+    403: PermissionRefused,
+    404: ModelNotFound,
+    408: UpstreamTimeout,
+    409: Conflict,
+    413: InvalidRequest,
+    422: Unprocessable,
+    429: RateLimited,
+    503: Unavailable,
+    504: UpstreamTimeout,
+    529: Unavailable,
+}
+
+
+Redact = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """``classes`` are LiteLLM's, the failure's own first; ``text`` is all that was said, ``words`` what is worth
+    telling of it."""
+
+    classes: Sequence[str]
+    status: int
+    text: str
+    words: str
+    deployment: str | None = None
+    retry_after: float | None = None
+    # What the Router itself refuses, with a ValueError, no deployment has seen.
+    by_router: bool = False
+
+
+def from_litellm(
+    exc: BaseException,
+    *,
+    model: str,
+    deployments: Collection[str] = (),
+    retry_after: float | None = None,
+    redact: Redact = lambda text: text,
+) -> RequestError:
+    """The error of our tree that tells what ``exc``, raised by LiteLLM for ``model``, means.
+
+    ``deployments`` are those of the model, as the config writes them (``vendor/model``). ``retry_after`` is the wait
+    in seconds where the caller knows it better. ``redact`` takes secrets out of LiteLLM's text: some vendors repeat
+    the key that they refuse.
+    """
+    # A stream that broke before its first chunk: what broke it says more.
+    cause = getattr(exc, "original_exception", None) or exc
+    said = _Said(
+        classes=[cls.__name__ for cls in type(cause).__mro__],
+        status=_status(getattr(cause, "status_code", 0)),
+        text=str(cause),
+        words=words_of(cause),
+        deployment=_deployment(cause) or _deployment(exc),
+        retry_after=retry_after_seconds(cause) if retry_after is None else retry_after,
+        by_router=isinstance(cause, ValueError),
+    )
+    return _error(_kind(said), said, model, deployments, redact)
+
+
+def from_proxy(
+    body: Mapping[str, Any],
+    *,
+    model: str,
+    status: int = 0,
+    headers: Mapping[str, str] | None = None,
+    deployments: Collection[str] = (),
+    redact: Redact = lambda text: text,
+) -> RequestError:
+    """The same for the ``{"message", "type", "param", "code"}`` that a LiteLLM Proxy puts under ``error``.
+
+    ``status`` is that of the HTTP answer; within a stream, where it is 0, ``code`` says it. A message of LiteLLM's
+    exceptions begins with its class; what does not, the proxy says for itself.
+    """
+    text = str(body.get("message") or "")
+    classes = _CLASSES.findall(text)
+    said = _Said(
+        classes=classes,
+        status=status or _status(body.get("code")),
+        text=text,
+        words=words_in(text),
+        retry_after=_wait({key.lower(): value for key, value in (headers or {}).items()}, text),
+        by_router=bool(_OWN_WORDS.search(text)),
+    )
+    kind = _kind(said) if classes else _kind_by_proxy(said, body)
+    return _error(kind, said, model, deployments, redact)
+
+
+def _error(
+    kind: type[RequestError], said: _Said, model: str, deployments: Collection[str], redact: Redact
+) -> RequestError:
+    deployment = said.deployment
+    if deployment or not said.by_router:
+        deployment = _as_configured(deployment, deployments)
+    where = f"{model} ({deployment})" if deployment and deployment != model else model
+    parts = [f"Model {where}: {redact(said.words)}"]
+    if said.retry_after is not None:
+        parts.append(f"Retry after {math.ceil(said.retry_after)} s.")
+    if kind.mend:
+        parts.append(kind.mend)
+    return kind(" ".join(parts), model=model, deployment=deployment, retry_after=said.retry_after)
+
+
+def _kind(said: _Said) -> type[RequestError]:
+    for name in said.classes:
+        if kind := _BY_CLASS.get(name):
+            # LiteLLM files a vendor's 529 and 409 under its general classes; the status says more.
+            kind = _BY_STATUS.get(said.status, kind) if kind in (BadGateway, InvalidRequest) else kind
+            break
+    else:
+        kind = _BY_STATUS.get(said.status, BadGateway)
+    if kind is InvalidRequest or said.by_router:
+        for words, told in _BY_WORDS.items():
+            if words in said.text:
+                return told
+    # What LiteLLM has not looked for in the vendor's words, in a stream above all.
+    if kind is InvalidRequest and _TOO_LONG.search(said.text):
+        return ContextWindowExceeded
+    if kind is BadGateway and "overloaded_error" in said.text:
+        return Unavailable
+    return kind
+
+
+def _kind_by_proxy(said: _Said, body: Mapping[str, Any]) -> type[RequestError]:
+    """What the proxy says for itself, of the key above all: litellm/proxy/_types.py, ProxyErrorTypes."""
+    kind = str(body.get("type") or "")
+    details = body.get("provider_specific_fields")
+    if kind == "budget_exceeded" or "Budget has been exceeded" in said.text:
+        return BudgetExceeded
+    if isinstance(details, Mapping) and details.get("guardrail_name"):
+        return ContentRefused
+    if kind.endswith("_access_denied"):
+        return KeyNotAllowed
+    # Without a database the proxy says of an unknown key that it has none, with a 400.
+    if said.status == 401 or kind in ("no_db_connection", "expired_key", "token_not_found_in_db"):
+        return KeyRefused
+    if said.status == 403:
+        return KeyNotAllowed
+    if said.status == 429:
+        return KeyLimited
+    if "Invalid model name" in said.text:
+        return ModelNotFound
+    if said.status < 500:
+        return _BY_STATUS.get(said.status, InvalidRequest)
+    return ProxyFailed
+
+
+def _status(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _deployment(exc: BaseException) -> str | None:
+    """``vendor/model`` as the LiteLLM config writes it."""
+    model, vendor = getattr(exc, "model", None), getattr(exc, "llm_provider", None)
+    if not isinstance(model, str) or not model:
+        return None
+    return f"{vendor}/{model}" if vendor and "/" not in model else model
+
+
+def _as_configured(found: str | None, deployments: Collection[str]) -> str | None:
+    """The deployment in the config's words. LiteLLM's streams of Gemini name none, or it by another vendor."""
+    if found is None:
+        return next(iter(deployments)) if len(deployments) == 1 else None
+    same = [known for known in deployments if known.rsplit("/", 1)[-1] == found.rsplit("/", 1)[-1]]
+    return found if found in deployments or len(same) != 1 else same[0]
+
+
+def retry_after_seconds(exc: BaseException) -> float | None:
+    """The wait that the vendor (``Retry-After``) or LiteLLM's own cooldown asks for, in seconds."""
+    cooldown = getattr(exc, "cooldown_time", None)
+    if isinstance(cooldown, int | float) and cooldown > 0:
+        return float(cooldown)
+    for headers in _header_sets(exc):
+        if (seconds := _wait(headers)) is not None:
+            return seconds
+    return _wait({}, str(exc))
+
+
+def _wait(headers: Mapping[str, Any], text: str = "") -> float | None:
+    for name in ("retry-after", "llm_provider-retry-after"):
+        if (seconds := _seconds(headers.get(name))) is not None:
+            return seconds
+    # Google's RetryInfo stands in the body: https://cloud.google.com/apis/design/errors#error_details
+    told = re.search(r"retryDelay\W+(\d+(?:\.\d+)?)s", text)
+    return float(told[1]) if told else None
+
+
+def _seconds(value: Any) -> float | None:
+    """A ``Retry-After``: seconds, or the date at which they are over (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def _header_sets(exc: BaseException) -> Iterator[Any]:
+    yield getattr(exc, "litellm_response_headers", None) or {}
+    yield getattr(getattr(exc, "response", None), "headers", None) or {}
+    yield getattr(exc, "headers", None) or {}
