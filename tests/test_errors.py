@@ -8,7 +8,6 @@ import re
 import time
 from typing import Any
 
-import httpx
 import pytest
 from litellm import exceptions as vendor
 from litellm.types.router import RouterRateLimitError, RouterRateLimitErrorBasic
@@ -16,6 +15,7 @@ from litellm.types.router import RouterRateLimitError, RouterRateLimitErrorBasic
 from llama_stack_provider_litellm import errors, translation
 from llama_stack_provider_litellm.translation import from_litellm
 from llama_stack_provider_litellm.wording import words_of
+from tests.raising import make, response
 
 # Every class of litellm.exceptions → ours. A class that is new in a later litellm fails the test that reads this.
 ROWS: dict[str, type[errors.RequestError]] = {
@@ -52,32 +52,6 @@ ROWS: dict[str, type[errors.RequestError]] = {
     "UnsupportedParamsError": errors.UnsupportedParameter,
     "VectorStoreSearchError": errors.InvalidRequest,
 }
-_ARGUMENTS: dict[str, Any] = {
-    **{"message": "boom", "model": "gpt-x", "llm_provider": "openai", "custom_llm_provider": "openai"},
-    **{"status_code": 500, "request_data": {}, "raw_response": "raw", "schema": "{}", "failures": []},
-    **{"current_cost": 5.0, "max_budget": 3.0, "entity_type": "EMAIL", "guardrail_name": "pii"},
-    **{"route_to_model": "local", "session_id": "s"},
-}
-
-
-def response(status: int, **headers: str) -> httpx.Response:
-    dashed = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status, headers=dashed, request=httpx.Request("POST", "http://vendor"))
-
-
-def make(name: str, **given: Any) -> Exception:
-    """An exception of this class of LiteLLM's, built as LiteLLM builds it: by keyword."""
-    kind = getattr(vendor, name)
-    wanted = inspect.signature(kind.__init__).parameters
-    if "args" in wanted:
-        return kind("boom")  # type: ignore[no-any-return]
-    required = [key for key, found in wanted.items() if found.default is found.empty and key != "self"]
-    values = {
-        key: _ARGUMENTS[key] for key in [*required, "model", "llm_provider"] if key in wanted and key != "response"
-    }
-    if "response" in required:
-        values["response"] = response(400)
-    return kind(**values, **given)  # type: ignore[no-any-return]
 
 
 def exceptions() -> list[str]:

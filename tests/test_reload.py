@@ -60,7 +60,7 @@ def follow(engine: Engine, body: Callable[[], Any]) -> None:
             raise RuntimeError("the host's store is locked")
 
     async def run() -> None:
-        follower = reload.Follower(engine, told)  # type: ignore[arg-type]
+        follower = reload.Follower(engine, told, catalog.build([], lambda name: {}))  # type: ignore[arg-type]
         follower.start()
         try:
             await body()

@@ -18,11 +18,9 @@ async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> LiteL
 
     Raises errors.ConfigError, before the server listens, for a LiteLLM config that cannot be used.
     """
-    from . import settings
-    from .engines.router import RouterEngine
+    from .engines.choosing import engine_of
     from .hosts.v0_2 import LiteLLMInferenceAdapter
 
-    engine = RouterEngine(settings.load(config.config_path), strict_params=config.strict_params)
-    adapter = LiteLLMInferenceAdapter(config, engine)
+    adapter = LiteLLMInferenceAdapter(config, engine_of(config))
     await adapter.initialize()
     return adapter

@@ -32,30 +32,38 @@ class Caller:
     headers: Mapping[str, str] = _NONE
     api_key: str | None = field(default=None, repr=False)
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is said for the records only: the metadata, the agent, the project and the organisation."""
+        about = {"agent": self.agent, "project": self.project, "org": self.org}
+        return {**self.metadata, **{key: value for key, value in about.items() if value}}
+
 
 ANONYMOUS = Caller()
 
 
-def from_provider_data(data: object, *, allowed_headers: Sequence[str] = ()) -> Caller:
+def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), user: str | None = None) -> Caller:
     """The caller that a request's provider data describes.
 
-    ``data`` is the parsed JSON of the provider-data header, or None. Keys without the ``litellm_``
+    ``data`` is the parsed JSON of the provider-data header, or None. ``user`` is whom the host has authenticated, who
+    is meant where the data names nobody. Keys without the ``litellm_``
     prefix belong to other providers and are ignored. Raises InvalidRequest, naming the field, for
     an unknown or mistyped one of ours and for a header that ``allowed_headers`` does not list.
     """
+    nobody = Caller(user=user) if user else ANONYMOUS
     if not data:
-        return ANONYMOUS
+        return nobody
     if not isinstance(data, Mapping) or UNREADABLE in data:
         raise InvalidRequest('The provider-data header must hold a JSON object, for example {"litellm_user": "ann"}.')
     ours = {key: value for key, value in data.items() if isinstance(key, str) and key.startswith(_PREFIX)}
     if not ours:
-        return ANONYMOUS
+        return nobody
     try:
         given = ProviderData.model_validate(ours)
     except ValidationError as exc:
         raise InvalidRequest(_explain(exc)) from None
     return Caller(
-        user=given.litellm_user,
+        user=given.litellm_user or user,
         agent=given.litellm_agent,
         project=given.litellm_project,
         org=given.litellm_org,

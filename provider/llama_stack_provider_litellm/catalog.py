@@ -10,11 +10,12 @@ import difflib
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
-from .errors import ConfigError, ModelNotFound
+from .errors import ConfigError, ModelNotFound, ProxyGone, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +58,19 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The models of one LiteLLM config. ``hidden`` are aliases that work and are in no list."""
+    """The models of one LiteLLM config, or of a LiteLLM Proxy.
+
+    ``hidden`` are aliases that work and are in no list, ``unmeasured`` the embedding models that are left out because
+    nobody states their vector size. ``where`` names what the models come from; ``away`` says why nobody knows them yet.
+    """
 
     entries: Mapping[str, ModelEntry]
     groups: Mapping[str, list[Mapping[str, Any]]]
     registry: Registry
     hidden: Mapping[str, ModelEntry] = field(default_factory=dict)
+    unmeasured: tuple[str, ...] = ()
+    where: str = "the LiteLLM config"
+    away: str | None = None
 
     def resolve(self, name: str) -> ModelEntry | None:
         """The entry that serves ``name``: a listed model, or one that a wildcard matches.
@@ -77,12 +85,14 @@ class Catalog:
         """Up to three listed names that look like ``name``."""
         return difflib.get_close_matches(name, list(self.entries), n=3, cutoff=0.5)
 
-    def not_found(self, name: str, *, suggest: bool = True) -> ModelNotFound:
+    def not_found(self, name: str, *, suggest: bool = True) -> RequestError:
         """The error for a name that nothing here serves, with the names that come near."""
+        if self.away is not None:
+            return ProxyGone(f"Model '{name}' cannot be looked up: {self.away} {ProxyGone.mend}", model=name)
         near = self.suggestions(name) if suggest else []
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return ModelNotFound(
-            f"Model '{name}' is not in the LiteLLM config.{hint} `llama-stack-litellm models` shows what is.",
+            f"Model '{name}' is not in {self.where}.{hint} `llama-stack-litellm models` shows what is.",
             model=name,
         )
 
@@ -129,9 +139,17 @@ class Catalog:
         return []
 
 
-def build(model_list: Iterable[Mapping[str, Any]], registry: Registry, aliases: object = None) -> Catalog:
+def build(
+    model_list: Iterable[Mapping[str, Any]],
+    registry: Registry,
+    aliases: object = None,
+    *,
+    measured: Mapping[str, int] = MappingProxyType({}),
+    where: str = Catalog.where,
+) -> Catalog:
     """The catalogue of a config's ``model_list``, with ``router_settings.model_group_alias``.
 
+    ``measured`` are vector sizes, by model name, for embedding models of which nobody states it.
     A model that cannot be served (an embedding model of unknown vector size, an image model), or an alias of
     one, is left out with a warning that says how to change that. Raises ConfigError when deployments of one
     name are of different types or vector sizes, and for aliases that cannot be read.
@@ -139,20 +157,25 @@ def build(model_list: Iterable[Mapping[str, Any]], registry: Registry, aliases: 
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for deployment in model_list:
         groups.setdefault(deployment["model_name"], []).append(deployment)
-    entries = {}
+    entries, unmeasured = {}, []
     for name, group in groups.items():
         entry = _entry(name, group, registry)
+        if entry is not None and entry.type == "embedding" and entry.dimension is None:
+            entry = replace(entry, dimension=measured.get(name))
         if entry is None:
             logger.warning("Model '%s' is left out: Llama Stack's inference API has no place for its mode.", name)
         elif entry.type == "embedding" and entry.dimension is None and not entry.is_wildcard:
+            unmeasured.append(name)
             logger.warning(
-                "Embedding model '%s' is left out: its vector size is unknown. Add to its entry in the "
-                "LiteLLM config: `model_info: {mode: embedding, output_vector_size: <N>}`.",
-                name,
+                "Embedding model '%s' is left out: its vector size is unknown. Add to its entry in %s: "
+                "`model_info: {mode: embedding, output_vector_size: <N>}`, or set `probe_dimensions: true` in the "
+                "provider's config.",
+                *(name, where),
             )
         else:
             entries[name] = entry
-    return _with_aliases(Catalog(entries=entries, groups=groups, registry=registry), aliases)
+    models = Catalog(entries=entries, groups=groups, registry=registry, unmeasured=tuple(unmeasured), where=where)
+    return _with_aliases(models, aliases)
 
 
 def _with_aliases(models: Catalog, aliases: object) -> Catalog:
@@ -168,7 +191,20 @@ def _with_aliases(models: Catalog, aliases: object) -> Catalog:
             continue
         groups[alias] = group
         (hidden if is_hidden and alias not in entries else entries)[alias] = entry
-    return Catalog(entries=entries, groups=groups, registry=models.registry, hidden=hidden)
+    return replace(models, entries=entries, groups=groups, hidden=hidden)
+
+
+def together(first: Catalog, second: Catalog) -> Catalog:
+    """Both: of a name that both have, the entry of ``first``."""
+    return Catalog(
+        entries={**second.entries, **first.entries},
+        groups={**second.groups, **first.groups},
+        registry=lambda upstream: first.registry(upstream) or second.registry(upstream),
+        hidden={**second.hidden, **first.hidden},
+        unmeasured=(*first.unmeasured, *second.unmeasured),
+        where=f"{first.where} or {second.where}",
+        away=first.away,
+    )
 
 
 def _read_aliases(aliases: object) -> Iterator[tuple[str, str, bool]]:

@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-import watchfiles
-
 from . import storage
 from .catalog import Catalog
 from .engines import Engine
@@ -39,9 +37,11 @@ class Follower:
     the process that takes a SIGHUP, and ``litellm.reload.json`` beside it says what came of the last reload.
     """
 
-    def __init__(self, engine: Engine, told: Told) -> None:
+    def __init__(self, engine: Engine, told: Told, known: Catalog) -> None:
+        """``known`` is what the host knows so far, and ``told`` tells it what is so now."""
         self._engine = engine
         self._told = told
+        self._known = known
         self._unclaimed = False
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,10 +51,8 @@ class Follower:
 
     def start(self) -> None:
         """Watch from now on, in the running loop."""
-        # It would log every change of every file beside the config.
-        logging.getLogger("watchfiles").setLevel(logging.WARNING)
-        files = self._engine.sources()
-        self._begin(self._watch(files, [_stat(file) for file in files]))
+        if files := self._engine.sources():
+            self._begin(self._watch(files, [_stat(file) for file in files]))
         # Only a program's main thread has signals; in a thread or another program there is nothing to name.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: self._begin(self.reload()))
@@ -85,26 +83,39 @@ class Follower:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def renewed(self) -> None:
+        """The engine has found other models by itself: let the host know."""
+        self._begin(self._renewed())
+
+    async def _renewed(self) -> None:
+        async with self._one_at_a_time:
+            changes = await self._tell()
+            if any(changes.values()):
+                logger.info("Models %s.", _shown(changes))
+
+    async def _tell(self) -> dict[str, list[str]]:
+        """Tell the host which models there are now; what has changed."""
+        before, self._known = self._known, await self._engine.catalog()
+        try:
+            await self._told(self._known)
+        except Exception:
+            # The host's own trouble, with its store for example: the next reload tells it again.
+            logger.exception("The host's list of models could not be brought up to date.")
+        return _changes(before, self._known)
+
     async def reload(self) -> str | None:
         """Read the config again, tell the host what is new, and everybody what came of it; returns what is wrong."""
         async with self._one_at_a_time:
             began = time.time_ns()
-            before = await self._engine.catalog()
             error = None
             try:
                 await self._engine.reload()
             except ConfigError as exc:
                 error = str(exc)
                 logger.error("The LiteLLM config was not read again; the models stay as they are. %s", exc)
-            now = await self._engine.catalog()
-            changes = _changes(before, now)
-            try:
-                await self._told(now)
-            except Exception:
-                # The host's own trouble, with its store for example: the next reload tells it again.
-                logger.exception("The host's list of models could not be brought up to date.")
+            changes = await self._tell()
             if error is None:
-                told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in changes.items() if names)
+                told = _shown(changes)
                 logger.info("The LiteLLM config was read again. %s.", f"Models {told}" if told else "Same models")
             self._publish({"began": began, "error": error, **changes})
             return error
@@ -149,6 +160,11 @@ async def _looks(files: tuple[Path, ...], stop: asyncio.Event) -> AsyncIterator[
     The folder, and whatever changes in it: editors replace files, and a Kubernetes volume replaces a link to the
     folder of all of them.
     """
+    # Comes with the extra `embedded`, and without a LiteLLM config there is no file to watch.
+    import watchfiles
+
+    # It would log every change of every file beside the config.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     try:
         folders = {file.parent for file in files} | {file.resolve().parent for file in files}
         async for changes in watchfiles.awatch(
@@ -189,6 +205,10 @@ def _stat(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _shown(changes: dict[str, list[str]]) -> str:
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in changes.items() if names)
 
 
 def _changes(before: Catalog, now: Catalog) -> dict[str, list[str]]:

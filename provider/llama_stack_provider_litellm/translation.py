@@ -154,7 +154,7 @@ def from_litellm(
 def from_proxy(
     body: Mapping[str, Any],
     *,
-    model: str,
+    model: str | None,
     status: int = 0,
     headers: Mapping[str, str] | None = None,
     deployments: Collection[str] = (),
@@ -172,21 +172,23 @@ def from_proxy(
         status=status or _status(body.get("code")),
         text=text,
         words=words_in(text),
-        retry_after=_wait({key.lower(): value for key, value in (headers or {}).items()}, text),
+        retry_after=wait_in(headers or {}, text),
         by_router=bool(_OWN_WORDS.search(text)),
     )
-    kind = _kind(said) if classes else _kind_by_proxy(said, body)
-    return _error(kind, said, model, deployments, redact)
+    if classes:
+        return _error(_kind(said), said, model, deployments, redact)
+    # No deployment has been asked.
+    return _error(_kind_by_proxy(said, body), said, model, (), redact)
 
 
 def _error(
-    kind: type[RequestError], said: _Said, model: str, deployments: Collection[str], redact: Redact
+    kind: type[RequestError], said: _Said, model: str | None, deployments: Collection[str], redact: Redact
 ) -> RequestError:
     deployment = said.deployment
     if deployment or not said.by_router:
         deployment = _as_configured(deployment, deployments)
     where = f"{model} ({deployment})" if deployment and deployment != model else model
-    parts = [f"Model {where}: {redact(said.words)}"]
+    parts = [f"{f'Model {where}' if model else 'The LiteLLM Proxy'}: {redact(said.words)}"]
     if said.retry_after is not None:
         parts.append(f"Retry after {math.ceil(said.retry_after)} s.")
     if kind.mend:
@@ -267,12 +269,13 @@ def retry_after_seconds(exc: BaseException) -> float | None:
     if isinstance(cooldown, int | float) and cooldown > 0:
         return float(cooldown)
     for headers in _header_sets(exc):
-        if (seconds := _wait(headers)) is not None:
+        if (seconds := wait_in(headers)) is not None:
             return seconds
-    return _wait({}, str(exc))
+    return wait_in({}, str(exc))
 
 
-def _wait(headers: Mapping[str, Any], text: str = "") -> float | None:
+def wait_in(headers: Mapping[str, Any], text: str = "") -> float | None:
+    """The wait, in seconds, that an HTTP answer asks for: in its headers, or as Google does it in its body."""
     for name in ("retry-after", "llm_provider-retry-after"):
         if (seconds := _seconds(headers.get(name))) is not None:
             return seconds

@@ -13,7 +13,7 @@ _CLASS_PREFIX = re.compile(
 )
 # What the Router appends about fallbacks, settings and internal ids; our own mends say it better.
 _ROUTER_SUFFIX = re.compile(
-    r"(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|"
+    r"(?:Traceback \(most recent call last\)|No fallback model group found|LiteLLM: model group|Deployment Info:|"
     r"Handle with `litellm|Received Model Group|Passed model=|To drop (?:it|these)[ ,]|"
     r"model=\S+\. (?:context_window|content_policy)_fallback).*",
     re.S,

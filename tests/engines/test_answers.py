@@ -50,14 +50,25 @@ def text_chunk(text: str | None, finish: str | None = None, usage: Any = None) -
     return made
 
 
-async def _feed(items: tuple[Any, ...]) -> AsyncIterator[Any]:
+def data(answer: Any) -> dict[str, Any]:
+    """An answer of LiteLLM's as the engines read it."""
+    read: dict[str, Any] = answer.model_dump(exclude_none=True)
+    return read
+
+
+async def _feed(items: tuple[Any, ...]) -> AsyncIterator[dict[str, Any]]:
     for item in items:
-        yield item
+        yield data(item)
+
+
+def about(usage: Any) -> dict[str, Any]:
+    """The ``litellm`` object, which is another module's business."""
+    return {"served_by": "a test"}
 
 
 def stream(*chunks: Any, usage_chunk: bool = False) -> list[ChatCompletionChunk]:
     async def read() -> list[ChatCompletionChunk]:
-        return [each async for each in answers.chat_chunks(_feed(chunks), usage_chunk=usage_chunk)]
+        return [each async for each in answers.chat_chunks(_feed(chunks), about, usage_chunk=usage_chunk)]
 
     return asyncio.run(read())
 
@@ -73,7 +84,7 @@ def test_chat() -> None:
     response = ModelResponse(
         id="i", model="m", choices=[{"index": 0, "finish_reason": "tool_calls", "message": message}], usage=USAGE
     )
-    found = answers.chat(response)
+    found = answers.chat(data(response), {})
     assert isinstance(found, ChatCompletion)
     (choice,) = found.choices
     assert choice.finish_reason == "tool_calls"
@@ -82,13 +93,13 @@ def test_chat() -> None:
     assert choice.message.to_dict()["reasoning_content"] == "because", "what the SDK's type does not know survives"
     assert found.usage is not None
     assert found.usage.total_tokens == 5
-    assert answers.chat(response) is not found
+    assert answers.chat(data(response), {}) is not found
 
 
 def test_a_vendors_invention_does_not_fail_the_answer() -> None:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}
     response = ModelResponse(id="i", model="m", choices=[choice], usage=USAGE, service_tier="of its own")
-    assert answers.chat(response).choices[0].message.content == "x"
+    assert answers.chat(data(response), {}).choices[0].message.content == "x"
 
 
 def test_usage_rides_on_the_last_chunk_with_a_choice() -> None:
@@ -148,11 +159,11 @@ def test_text_is_not_held_back() -> None:
         gate = asyncio.Event()
 
         async def slow() -> AsyncIterator[Any]:
-            yield chunk(says("a"))
+            yield data(chunk(says("a")))
             await gate.wait()
-            yield chunk(ends())
+            yield data(chunk(ends()))
 
-        chunks = answers.chat_chunks(slow(), usage_chunk=False)
+        chunks = answers.chat_chunks(slow(), about, usage_chunk=False)
         assert (await asyncio.wait_for(anext(chunks), 5)).choices[0].delta.content == "a"
         gate.set()
         assert len([each async for each in chunks]) == 1
@@ -205,7 +216,7 @@ def test_completion() -> None:
         choices=[{"index": 0, "text": "hello", "finish_reason": "length", "logprobs": None}],
         usage=USAGE,
     )
-    found = answers.completion(response)
+    found = answers.completion(data(response), {})
     assert isinstance(found, Completion)
     assert (found.choices[0].text, found.choices[0].finish_reason) == ("hello", "length")
     assert found.usage is not None
@@ -215,7 +226,7 @@ def test_completion() -> None:
 def test_completion_chunks() -> None:
     async def read() -> list[Completion]:
         parts = (text_chunk("a"), text_chunk(""), text_chunk("", "stop"), text_chunk(None, usage=USAGE))
-        return [each async for each in answers.completion_chunks(_feed(parts))]
+        return [each async for each in answers.completion_chunks(_feed(parts), about)]
 
     found = asyncio.run(read())
     assert shape(found) == [([0], False), ([0], True)]
@@ -224,7 +235,7 @@ def test_completion_chunks() -> None:
 
 def test_embeddings_are_in_the_order_of_the_inputs() -> None:
     rows = [{"object": "embedding", "index": i, "embedding": [float(i), 0.5]} for i in (2, 0, 1)]
-    found = answers.embeddings(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE)), count=3)
+    found = answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), {}, count=3)
     assert isinstance(found, CreateEmbeddingResponse)
     assert [(row.index, row.embedding) for row in found.data] == [(i, [float(i), 0.5]) for i in (0, 1, 2)]
     assert (found.object, found.model) == ("list", "m")
@@ -238,7 +249,7 @@ def test_both_forms_of_a_vector(vector: list[float]) -> None:
         response = EmbeddingResponse(
             model="m", data=[{"object": "embedding", "index": 0, "embedding": given}], usage=Usage(**USAGE)
         )
-        answer = answers.embeddings(response, count=1)
+        answer = answers.embeddings(data(response), {}, count=1)
         assert answer.data[0].embedding == pytest.approx(vector)
         encoded: Any = answers.packed(answer).data[0].embedding
         assert encoded == text
@@ -248,24 +259,24 @@ def test_vectors_that_are_missing_are_not_made_up_for() -> None:
     rows = [{"object": "embedding", "index": 0, "embedding": [0.5]}]
     response = EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))
     with pytest.raises(BadGateway, match="2 inputs with 1 vectors"):
-        answers.embeddings(response, count=2)
+        answers.embeddings(data(response), {}, count=2)
 
 
 @pytest.mark.parametrize("convert", [answers.chat, answers.completion])
 def test_an_answer_without_a_choice(convert: Any) -> None:
     with pytest.raises(BadGateway, match="no choice"):
-        convert(ModelResponse(model="m", choices=[]))
+        convert({"model": "m", "choices": []}, {})
 
 
 def test_a_vector_that_is_missing_is_the_vendors_fault() -> None:
     row = {"object": "embedding", "index": 0, "embedding": [1.0]}
     for rows in ([], [row], [row] * 3):
         with pytest.raises(BadGateway, match=f"2 inputs with {len(rows)} vectors"):
-            answers.embeddings(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE)), count=2)
+            answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), {}, count=2)
 
 
 def test_an_answer_without_a_choice_is_the_vendors_fault() -> None:
     response = ModelResponse(id="i", model="m", choices=[], usage=USAGE)
     response.choices = []
     with pytest.raises(BadGateway, match="no choice"):
-        answers.chat(response)
+        answers.chat(data(response), {})

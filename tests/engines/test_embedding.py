@@ -37,7 +37,7 @@ def run(inputs: Any, *vendors: str, send: Send | None = None) -> tuple[CreateEmb
         await asyncio.sleep(0.02 / len(sent))
         return answer(part["input"])
 
-    result = asyncio.run(embedding.in_batches({"model": "m", "input": inputs}, vendors, send or taken))
+    result = asyncio.run(embedding.embed({"model": "m", "input": inputs}, vendors, None, send or taken))
     return result, sent
 
 

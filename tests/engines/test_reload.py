@@ -67,7 +67,7 @@ def run(file: Path, body: Callable[[RouterEngine], Any]) -> None:
     async def closed() -> None:
         engine = RouterEngine(settings.load(file))
         try:
-            await engine.start()
+            await engine.start(lambda: None)
             await body(engine)
         finally:
             await engine.close()
@@ -85,7 +85,7 @@ def test_nothing_piles_up_in_litellm(file: Path, write: Write) -> None:
             await engine.reload()
             await hello(engine, "gpt")
             # What has been retired ends in the turns of the loop after that.
-            await asyncio.gather(*engine._retired)
+            await asyncio.gather(*engine._tasks)
             sizes.append({name: len(items) for name, items in held().items()})
             tasks.append(len(asyncio.all_tasks()))
         assert sizes[1:] == sizes[1:2] * 11
@@ -107,11 +107,11 @@ def test_a_call_that_is_under_way_ends_as_it_began(file: Path, write: Write) -> 
         with pytest.raises(ModelNotFound):
             await hello(engine, "old")
         assert await hello(engine, "new")
-        assert len(engine._retired) == 1, "the old Router is still needed"
+        assert len(engine._tasks) == 1, "the old Router is still needed"
         rest = [chunk async for chunk in stream]
         ends = [choice.finish_reason for chunk in (first, *rest) for choice in chunk.choices if choice.finish_reason]
         assert ends == ["stop"]
-        await asyncio.gather(*engine._retired)
+        await asyncio.gather(*engine._tasks)
 
     write("old")
     run(file, reload_amid)

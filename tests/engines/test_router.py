@@ -252,7 +252,7 @@ def test_one_router_per_loop(make_engine: MakeEngine) -> None:
     engine = make_engine("router_settings: {num_retries: 0, allowed_fails: 3, made_up: 1}")
 
     async def twice() -> tuple[object, object]:
-        await engine.start()
+        await engine.start(lambda: None)
         first = engine._running
         await engine.chat(ask("x"), ANONYMOUS)
         assert first is not None

@@ -1,7 +1,8 @@
-"""LiteLLM's answers as openai SDK types.
+"""Answers as openai SDK types, from the plain data that an engine gets.
 
-LiteLLM's classes are its own (``ModelResponse`` …), and the hosts' types leave fields out (``usage`` on a
-chunk, ``reasoning_content``); the openai SDK's models carry everything.
+The hosts' own types leave fields out (``usage`` on a chunk, ``reasoning_content``); the openai SDK's models carry
+everything. ``about`` is the ``litellm`` object of an answer (see :mod:`.served`); for a stream it is a function, since
+only a finished stream knows, with its last usage, what it cost.
 """
 
 from __future__ import annotations
@@ -19,23 +20,27 @@ from pydantic import ValidationError
 
 from ..errors import BadGateway
 from .base import Reranked
-from .served import by_router
+from .served import Served
+
+Data = dict[str, Any]
+AboutStream = Callable[[Data], Served]
 
 NO_ARGUMENTS = "{}"
 """The arguments of a tool call that needs none. Some vendors send an empty string, which is no JSON."""
 
 
-def chat(response: Any) -> ChatCompletion:
-    """A ``litellm.ModelResponse`` as a chat completion."""
-    data = _with_choices(response)
-    for choice in data["choices"]:
+def chat(data: Data, about: Served) -> ChatCompletion:
+    """A chat completion."""
+    for choice in _choices(data):
         for call in choice["message"].get("tool_calls") or ():
             call["function"]["arguments"] = call["function"].get("arguments") or NO_ARGUMENTS
-    return _typed(ChatCompletion, {**data, "litellm": by_router(response)})
+    return _typed(ChatCompletion, {**data, "litellm": about})
 
 
-async def chat_chunks(stream: AsyncIterable[Any], *, usage_chunk: bool) -> AsyncIterator[ChatCompletionChunk]:
-    """LiteLLM's chunks, with the usage where readers look for it, and the ``litellm`` object beside it.
+async def chat_chunks(
+    chunks: AsyncIterable[Data], about: AboutStream, *, usage_chunk: bool
+) -> AsyncIterator[ChatCompletionChunk]:
+    """The chunks of a chat, with the usage where readers look for it, and the ``litellm`` object beside it.
 
     LiteLLM sends the usage after the last choice. With ``usage_chunk`` (the caller asked for
     ``stream_options.include_usage``) it comes as OpenAI sends it, in a last chunk without choices.
@@ -43,7 +48,7 @@ async def chat_chunks(stream: AsyncIterable[Any], *, usage_chunk: bool) -> Async
     choices need not expect one.
     """
     silent: dict[tuple[int, int], dict[str, Any]] = {}
-    async for data in _with_usage(stream, _says_something, apart=usage_chunk):
+    async for data in _with_usage(chunks, about, _says_something, apart=usage_chunk):
         for choice in data["choices"]:
             _give_arguments(choice, silent)
         yield _typed(ChatCompletionChunk, data)
@@ -71,22 +76,29 @@ def _give_arguments(choice: dict[str, Any], silent: dict[tuple[int, int], dict[s
                 delta["tool_calls"] = [*(delta.get("tool_calls") or ()), rest]
 
 
-def completion(response: Any) -> Completion:
-    """A ``litellm.TextCompletionResponse`` as a text completion."""
-    return _typed(Completion, {**_with_choices(response), "litellm": by_router(response)})
+def completion(data: Data, about: Served) -> Completion:
+    """A text completion."""
+    _choices(data)
+    return _typed(Completion, {**data, "litellm": about})
 
 
-async def completion_chunks(stream: AsyncIterable[Any]) -> AsyncIterator[Completion]:
-    """LiteLLM's text chunks, with the usage, and the ``litellm`` object, on the last that has a choice."""
-    async for data in _with_usage(stream, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))):
+async def completion_chunks(chunks: AsyncIterable[Data], about: AboutStream) -> AsyncIterator[Completion]:
+    """The chunks of a text completion, with the usage, and the ``litellm`` object, on the last that has a choice."""
+    async for data in _with_usage(
+        chunks, about, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))
+    ):
         for choice in data["choices"]:
             choice.setdefault("text", "")
         yield _typed(Completion, data)
 
 
 async def _with_usage(
-    stream: AsyncIterable[Any], says_something: Callable[[dict[str, Any]], bool], *, apart: bool = False
-) -> AsyncIterator[dict[str, Any]]:
+    chunks: AsyncIterable[Data],
+    about: AboutStream,
+    says_something: Callable[[Data], bool],
+    *,
+    apart: bool = False,
+) -> AsyncIterator[Data]:
     """The chunks that say something, and the usage on the last of them, or ``apart`` in one after it.
 
     Only a chunk that finishes a choice waits for its successor; text goes on at once.
@@ -94,8 +106,7 @@ async def _with_usage(
     held: dict[str, Any] | None = None
     last: dict[str, Any] | None = None
     usage: Any = None
-    async for chunk in stream:
-        data = _dump(chunk)
+    async for data in chunks:
         usage = data.pop("usage", None) or usage
         if not any(says_something(choice) for choice in data.get("choices", ())):
             continue
@@ -107,22 +118,20 @@ async def _with_usage(
             held = data
         else:
             yield data
-    # Only a finished stream knows what it cost, and which deployment gave it in the end.
-    about = by_router(stream, usage or {})
+    told = about(usage or {})
     usage = usage and {key: value for key, value in usage.items() if key != "cost"}
     if held is not None:
-        yield held if apart else {**held, "usage": usage, "litellm": about}
+        yield held if apart else {**held, "usage": usage, "litellm": told}
     if last is not None and (apart or (held is None and usage is not None)):
-        yield {**last, "choices": [], "usage": usage, "litellm": about}
+        yield {**last, "choices": [], "usage": usage, "litellm": told}
 
 
-def embeddings(response: Any, *, count: int) -> CreateEmbeddingResponse:
-    """A ``litellm.EmbeddingResponse``, in input order, as floats.
+def embeddings(data: Data, about: Served, *, count: int) -> CreateEmbeddingResponse:
+    """Embeddings in input order, as floats.
 
     Raises BadGateway unless there are ``count`` vectors: a store would put the ones that there are beside
     the wrong texts.
     """
-    data = _dump(response)
     found = data.get("data") or []
     if len(found) != count:
         raise BadGateway(f"The vendor answered {count} inputs with {len(found)} vectors.")
@@ -137,7 +146,7 @@ def embeddings(response: Any, *, count: int) -> CreateEmbeddingResponse:
             for index, vector in enumerate(vectors)
         ],
         usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
-        litellm=by_router(response),
+        litellm=about,
     )
 
 
@@ -149,17 +158,17 @@ def packed(answer: CreateEmbeddingResponse) -> CreateEmbeddingResponse:
     return answer
 
 
-def reranked(response: Any) -> list[Reranked]:
-    """A ``litellm.RerankResponse``, best first."""
-    ranked = [Reranked(index=row["index"], score=row["relevance_score"]) for row in response.results or []]
+def reranked(data: Data) -> list[Reranked]:
+    """A rerank answer (the shape that Cohere, Jina and LiteLLM share), best first."""
+    ranked = [Reranked(index=row["index"], score=row["relevance_score"]) for row in data.get("results") or []]
     return sorted(ranked, key=lambda row: row.score, reverse=True)
 
 
-def _with_choices(response: Any) -> dict[str, Any]:
-    data = _dump(response)
+def _choices(data: Data) -> list[Data]:
     if not data.get("choices"):
         raise BadGateway("The vendor's answer holds no choice.")
-    return data
+    choices: list[Data] = data["choices"]
+    return choices
 
 
 def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answer:
@@ -170,13 +179,12 @@ def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answe
         return kind.construct(**data)
 
 
-def _dump(model: BaseModel) -> dict[str, Any]:
-    # Without the None fields LiteLLM's own additions (provider_specific_fields …) leave no trace.
-    return model.model_dump(exclude_none=True)
-
-
-def _says_something(choice: dict[str, Any]) -> bool:
+def _says_something(choice: Data) -> bool:
     return bool(choice.get("finish_reason") or choice.get("logprobs") or any(choice.get("delta", {}).values()))
+
+
+def _says_text(choice: Data) -> bool:
+    return bool(choice.get("text") or choice.get("finish_reason"))
 
 
 def _to_floats(vector: list[float] | str) -> list[float]:

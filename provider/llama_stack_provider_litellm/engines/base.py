@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from ..caller import Caller
 from ..catalog import Catalog
 from .stream import Stream
+
+Changed = Callable[[], None]
+"""Called when an engine has found by itself that there are other models than before."""
 
 Request = dict[str, Any]
 """An OpenAI request body. ``model`` is a name of the LiteLLM config. The host adapter builds it from
@@ -34,11 +38,14 @@ class Engine(Protocol):
     """One way to reach models. Every method raises errors.RequestError, and nothing else, for a
     request that fails; every call returns a fresh object."""
 
-    async def start(self) -> None:
+    async def start(self, changed: Changed) -> None:
         """Get ready to serve from the running event loop, so that no request has to wait for it."""
 
     async def catalog(self) -> Catalog:
         """The models there are. Raises errors.ConfigError when the configuration contradicts itself."""
+
+    def trouble(self) -> str | None:
+        """Why requests fail at the moment, or None."""
 
     def sources(self) -> tuple[Path, ...]:
         """The files that the models come from; when one changes, ``reload`` has to be called."""

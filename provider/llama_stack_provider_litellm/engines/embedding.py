@@ -10,6 +10,7 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.create_embedding_response import Usage
 
 from ..errors import BadGateway, InvalidRequest, RequestError
+from . import answers, parameters
 from .base import Request
 from .served import together
 
@@ -25,16 +26,40 @@ _CONCURRENCY = 8
 Send = Callable[[Request], Awaitable[CreateEmbeddingResponse]]
 
 
-async def in_batches(request: Request, vendors: Sequence[str], send: Send) -> CreateEmbeddingResponse:
-    """The embeddings of all inputs, in their order, with the usage of all batches.
+async def embed(
+    request: Request, vendors: Sequence[str], dimension: int | None, send: Send, *, most_numbers: int | None = None
+) -> CreateEmbeddingResponse:
+    """The embeddings of all inputs, in the form that was asked for, each as long as it has to be.
 
-    ``vendors`` are those of the deployments that may serve the request. When a batch fails the others
-    are given up, and the error names the inputs that it held.
+    ``vendors`` (LiteLLM's names) are those of the deployments that may serve the request, ``dimension`` is the model's;
+    ``send`` sends a request whose inputs fit into one, and ``most_numbers`` bounds the numbers in its answer.
+    """
+    size = request.get("dimensions") or dimension
+    # OpenAI's own parameter: where not every deployment has it, the form is made here alone.
+    passes_form = parameters.OPENAI_SHAPED.issuperset(vendors)
+
+    async def send_checked(part: Request) -> CreateEmbeddingResponse:
+        asked = part if passes_form else {key: value for key, value in part.items() if key != "encoding_format"}
+        answer = await send(asked)
+        check_size(answer, model=request["model"], expected=size)
+        return answer
+
+    most = min((_INPUTS.get(vendor, _INPUTS_ELSEWHERE) for vendor in vendors), default=1)
+    if most_numbers is not None and size:
+        most = max(1, min(most, most_numbers // size))
+    answer = await in_batches(request, most, send_checked)
+    return answers.packed(answer) if request.get("encoding_format") == "base64" else answer
+
+
+async def in_batches(request: Request, most: int, send: Send) -> CreateEmbeddingResponse:
+    """The embeddings of all inputs, in their order, with the usage of all batches of ``most`` inputs.
+
+    When a batch fails the others are given up, and the error names the inputs that it held.
     """
     inputs = request["input"]
     if not inputs:
         raise InvalidRequest(f"Model {request['model']}: there is nothing to embed: `input` is empty.")
-    ranges = _ranges(inputs, min((_INPUTS.get(vendor, _INPUTS_ELSEWHERE) for vendor in vendors), default=1))
+    ranges = _ranges(inputs, most)
     if len(ranges) == 1:
         return await send(request)
     gate = asyncio.Semaphore(_CONCURRENCY)

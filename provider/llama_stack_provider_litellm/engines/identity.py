@@ -14,8 +14,7 @@ def parameters(request: Request, caller: Caller) -> dict[str, Any]:
     What a caller wrote freely stays one level down in ``metadata``, under the keys that LiteLLM Proxy uses
     for it, where no part of LiteLLM takes orders from it.
     """
-    about = {"agent": caller.agent, "project": caller.project, "org": caller.org}
-    notes = {**caller.metadata, **{key: value for key, value in about.items() if value}}
+    notes = caller.notes
     metadata: dict[str, Any] = {}
     if caller.user:
         metadata["user_api_key_end_user_id"] = caller.user

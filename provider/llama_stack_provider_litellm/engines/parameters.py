@@ -26,9 +26,9 @@ OPENAI_SHAPED = frozenset(
 )
 """Vendors, by LiteLLM's names, that speak OpenAI's own format."""
 # What LiteLLM would hold back from them, because it does not know the model.
-_UNDERSTOOD = ("user", "dimensions")
+UNDERSTOOD = ("user", "dimensions")
 # Parameters that callers choose; the others of a request are ours or a vendor's own.
-_CHOSEN = frozenset(
+CHOSEN = frozenset(
     {"frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"}
     | {"max_tokens", "n", "parallel_tool_calls", "presence_penalty", "response_format", "seed", "stop"}
     | {"temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"}
@@ -47,7 +47,7 @@ def _opened(deployment: Mapping[str, Any]) -> dict[str, Any]:
     params = deployment["litellm_params"]
     if vendor_of(params) not in OPENAI_SHAPED:
         return dict(deployment)
-    allowed = [*(params.get("allowed_openai_params") or ()), *_UNDERSTOOD]
+    allowed = [*(params.get("allowed_openai_params") or ()), *UNDERSTOOD]
     return {**deployment, "litellm_params": {**params, "allowed_openai_params": allowed}}
 
 
@@ -72,6 +72,15 @@ def _with_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "tool_calls": filled}
 
 
+def unsupported(model: str, lost: Iterable[str]) -> UnsupportedParameter:
+    """The error for parameters that would not arrive."""
+    return UnsupportedParameter(
+        f"Model {model}: its vendor does not take {_listed(lost)}, and LiteLLM would leave it out. "
+        "Leave it out yourself, or set `strict_params: false` in the provider's config.",
+        model=model,
+    )
+
+
 class Guard:
     """Watches what the deployments of a config will not pass on."""
 
@@ -94,11 +103,7 @@ class Guard:
                 # Never refused: most callers have not chosen it.
                 self._tell(request["model"], {"temperature: 0"})
         if lost and self._strict:
-            raise UnsupportedParameter(
-                f"Model {request['model']}: its vendor does not take {_listed(lost)}, and LiteLLM would leave it out. "
-                "Leave it out yourself, or set `strict_params: false` in the provider's config.",
-                model=request["model"],
-            )
+            raise unsupported(request["model"], lost)
         self._tell(request["model"], lost)
         return request
 
@@ -117,10 +122,10 @@ def _lost(deployment: Mapping[str, Any], request: Request) -> set[str]:
 
     params = deployment["litellm_params"]
     vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
-    chosen = (_CHOSEN | _CHOSEN_FOR_TEXT) & request.keys()
+    chosen = (CHOSEN | _CHOSEN_FOR_TEXT) & request.keys()
     if "prompt" in request and text_completion.has_endpoint(vendor, model, deployment.get("model_info")):
         vendor = text_completion.VENDOR
-    unsupported = (chosen & _CHOSEN) - _supported(model, vendor) - set(params.get("allowed_openai_params") or ())
+    unsupported = (chosen & CHOSEN) - _supported(model, vendor) - set(params.get("allowed_openai_params") or ())
     dropping = litellm.drop_params is True or params.get("drop_params") is True
     lost = set(unsupported if dropping else unsupported & {"user"})
     lost |= chosen & set(params.get("additional_drop_params") or ())
@@ -172,4 +177,4 @@ def _supported(model: str, vendor: str) -> frozenset[str]:
 
     known = litellm.get_supported_openai_params(model, custom_llm_provider=vendor) if vendor else None
     # Of a vendor that LiteLLM has no list for it passes everything on.
-    return frozenset(known) if known is not None else _CHOSEN
+    return frozenset(known) if known is not None else CHOSEN

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,17 @@ from .. import errors, redaction, settings, translation
 from ..caller import Caller
 from ..settings.handlers import instance
 from ..wording import words_of
-from . import answers, budgets, caching, embedding, identity, library, parameters
-from .base import Request, Reranked
+from . import answers, budgets, caching, embedding, identity, library, parameters, served
+from .base import Changed, Request, Reranked
 from .callbacks import Callbacks
 from .running import RunningRouter, replacing
-from .stream import Stream
+from .stream import Stream, cancelled_read
 
 if TYPE_CHECKING:
     from .caching.store import ResponseCache
+
+
+logger = logging.getLogger(__name__)
 
 
 class RouterEngine:
@@ -36,24 +40,34 @@ class RouterEngine:
     event loop, the one that serves; asked from another, the engine drops it and makes a new one.
     """
 
-    def __init__(self, config: settings.LiteLLMSettings, *, strict_params: bool = False) -> None:
+    def __init__(
+        self, config: settings.LiteLLMSettings, *, strict_params: bool = False, probe_dimensions: bool = False
+    ) -> None:
         self._settings = config
+        self._probes = probe_dimensions
+        self._measured: dict[str, int] = {}
+        self._changed: Changed | None = None
         self._guard = parameters.Guard(strict=strict_params)
         self._models: _Models | None = None
         self._loading = threading.Lock()
         self._running: RunningRouter | None = None
-        self._retired: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # Life cycle
 
-    async def start(self) -> None:
+    async def start(self, changed: Changed) -> None:
         """Import litellm and build the Router for the running loop."""
         await self.catalog()
         self._router()
+        self._changed = changed
+        self._begin(self._measure())
 
     async def catalog(self) -> catalogs.Catalog:
         """The config's models."""
         return (await self._ready()).catalog
+
+    def trouble(self) -> str | None:
+        return None
 
     def sources(self) -> tuple[Path, ...]:
         """The config file, and those that it includes."""
@@ -88,21 +102,42 @@ class RouterEngine:
         old, self._running = self._running, running
         self._settings, self._models = config, models
         if old is not None:
-            retiring = asyncio.create_task(_retire(old, before.cache))
-            self._retired.add(retiring)
-            retiring.add_done_callback(self._retired.discard)
+            self._begin(_retire(old, before.cache))
+        if self._changed is not None:
+            self._begin(self._measure())
 
     async def close(self) -> None:
         """Close the Router's connections and take its callbacks out of litellm."""
         running, self._running = self._running, None
-        for retiring in self._retired:
-            retiring.cancel()
-        await asyncio.gather(*self._retired, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if running is not None and self._models is not None:
             running.discard()
             self._models.callbacks.remove()
             await caching.close(self._models.cache)
             await library.close_clients()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _measure(self) -> None:
+        """Ask each embedding model of which nobody states the vector size for one vector."""
+        models = await self._ready()
+        for name in models.catalog.unmeasured if self._probes else ():
+            try:
+                answer = await self._router().router.aembedding(model=name, input=["dimension"])
+                vector = answers.embeddings(_data(answer), served.by_router(answer), count=1).data[0].embedding
+            except Exception as exc:  # whatever LiteLLM raises
+                logger.warning("Its vector size cannot be measured. %s", models.error(exc, model=name))
+                continue
+            self._measured[name] = len(vector)
+        if self._measured.keys() & set(models.catalog.unmeasured) and self._models is models:
+            self._models = replace(models, catalog=_catalog(self._settings, models.deployments, self._measured))
+            if self._changed is not None:
+                self._changed()
 
     async def _ready(self) -> _Models:
         if self._models is None:
@@ -116,7 +151,7 @@ class RouterEngine:
                 library.import_litellm()
                 # First: its environment variables are for callbacks and caches too.
                 settings.apply(self._settings)
-                models = _read(self._settings)
+                models = _read(self._settings, self._measured)
                 asyncio.run(_try(self._settings, models))
                 self._models = models
             return self._models
@@ -124,7 +159,7 @@ class RouterEngine:
     def _read_again(self, config: settings.LiteLLMSettings, before: catalogs.Catalog) -> _Models:
         with settings.environment_of(config):
             # What is under way may still tell of a key that the config has no longer.
-            models = _read(config, self._settings)
+            models = _read(config, self._measured, self._settings)
             models.catalog.check_dimensions(before)
             models.callbacks.check()
             return models
@@ -144,7 +179,7 @@ class RouterEngine:
     # Calls
 
     async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
-        return await self._call("acompletion", request, caller, answers.chat)
+        return await self._call("acompletion", request, caller, _read_as(answers.chat))
 
     async def chat_stream(self, request: Request, caller: Caller) -> Stream[ChatCompletionChunk]:
         wants_usage_chunk = bool((request.get("stream_options") or {}).get("include_usage"))
@@ -152,7 +187,7 @@ class RouterEngine:
         return await self._stream("acompletion", request, caller, convert)
 
     async def complete(self, request: Request, caller: Caller) -> Completion:
-        return await self._call("atext_completion", request, caller, answers.completion)
+        return await self._call("atext_completion", request, caller, _read_as(answers.completion))
 
     async def complete_stream(self, request: Request, caller: Caller) -> Stream[Completion]:
         return await self._stream("atext_completion", request, caller, answers.completion_chunks)
@@ -160,34 +195,33 @@ class RouterEngine:
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
         catalog = await self.catalog()
         model = request["model"]
-        entry = catalog.resolve(model)
         vendors = [parameters.vendor_of(item["litellm_params"]) for item in catalog.deployments(model)]
-        expected = request.get("dimensions") or (entry.dimension if entry else None)
-        # OpenAI's own parameter: where not every deployment has it, the form is made here alone.
-        passes_form = parameters.OPENAI_SHAPED.issuperset(vendors)
+        entry = catalog.resolve(model)
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            asked = part if passes_form else {key: value for key, value in part.items() if key != "encoding_format"}
             convert = partial(answers.embeddings, count=embedding.count(part["input"]))
-            answer = await self._call("aembedding", asked, caller, convert)
-            embedding.check_size(answer, model=model, expected=expected)
-            return answer
+            return await self._call("aembedding", part, caller, _read_as(convert))
 
-        answer = await embedding.in_batches(request, vendors, send)
-        return answers.packed(answer) if request.get("encoding_format") == "base64" else answer
+        return await embedding.embed(request, vendors, entry.dimension if entry else None, send)
 
     async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
-        return await self._call("arerank", request, caller, answers.reranked)
+        return await self._call("arerank", request, caller, lambda answer: answers.reranked(_data(answer)))
 
     async def _stream(
-        self, method: str, request: Request, caller: Caller, convert: Callable[[Any], AsyncIterator[Any]]
+        self, method: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
     ) -> Stream[Any]:
         # Without usage LiteLLM logs a stream with 0 tokens and no cost.
         options = {**(request.get("stream_options") or {}), "include_usage": True}
         streamed = {**request, "stream": True, "stream_options": options}
         models = await self._ready()
         explain = partial(models.error, model=request["model"])
-        return await self._call(method, streamed, caller, lambda call: Stream(call, convert, explain))
+
+        def read(call: Any) -> Stream[Any]:
+            chunks = (_data(chunk) async for chunk in call)
+            about = partial(served.by_router, call)
+            return Stream(call, lambda _: convert(chunks, about), explain, cancelled_read)
+
+        return await self._call(method, streamed, caller, read)
 
     async def _call[Answer](
         self, method: str, request: Request, caller: Caller, convert: Callable[[Any], Answer]
@@ -225,6 +259,17 @@ class RouterEngine:
         return answer
 
 
+def _data(model: Any) -> answers.Data:
+    # Without the None fields LiteLLM's own additions (provider_specific_fields …) leave no trace.
+    data: answers.Data = model.model_dump(exclude_none=True)
+    return data
+
+
+def _read_as[Answer](convert: Callable[[answers.Data, served.Served], Answer]) -> Callable[[Any], Answer]:
+    """LiteLLM's answer by ``convert``, with the ``litellm`` object."""
+    return lambda answer: convert(_data(answer), served.by_router(answer))
+
+
 @dataclass(frozen=True, slots=True)
 class _Models:
     """One reading of a config: its deployments, the models that they make, its callbacks, cache and secrets."""
@@ -245,12 +290,19 @@ class _Models:
         )
 
 
-def _read(config: settings.LiteLLMSettings, *others: settings.LiteLLMSettings) -> _Models:
-    deployments = parameters.opened(config.model_list)
+def _catalog(
+    config: settings.LiteLLMSettings, deployments: list[dict[str, Any]], measured: Mapping[str, int]
+) -> catalogs.Catalog:
+    aliases = config.router_settings.get("model_group_alias")
     try:
-        catalog = catalogs.build(deployments, library.known_model, config.router_settings.get("model_group_alias"))
+        return catalogs.build(deployments, library.known_model, aliases, measured=measured)
     except errors.ConfigError as exc:
         raise errors.ConfigError(f"{config.path}: {exc}") from None
+
+
+def _read(config: settings.LiteLLMSettings, measured: Mapping[str, int], *others: settings.LiteLLMSettings) -> _Models:
+    deployments = parameters.opened(config.model_list)
+    catalog = _catalog(config, deployments, measured)
     told = Callbacks(config.litellm_settings, config.path)
     secrets = redaction.Redactor(*(one.secrets() for one in (config, *others)))
     return _Models(deployments, catalog, told, caching.build(config), secrets)

@@ -32,6 +32,32 @@ def by_router(answer: Any, usage: Mapping[str, Any] | None = None) -> Served:
     }
 
 
+def by_proxy(headers: Mapping[str, str], *, priced: bool, usage: Mapping[str, Any] | None = None) -> Served:
+    """What a LiteLLM Proxy says of an answer in its headers, and at the end of a stream with the last chunk's
+    ``usage``. ``priced``: whether the proxy knows a price of the model, so that a cost of 0 is one."""
+    cost = _number(headers.get("x-litellm-response-cost")) if usage is None else usage.get("cost")
+    # The proxy names a key of its cache with an answer from there only.
+    cache_hit = bool(headers.get("x-litellm-cache-key"))
+    if not cost and not priced:
+        cost = None
+    return {
+        "served_by": "proxy",
+        "call_id": headers.get("x-litellm-call-id"),
+        "model_id": headers.get("x-litellm-model-id"),
+        "cost_usd": 0.0 if cache_hit else cost,
+        "retries": int(_number(headers.get("x-litellm-attempted-retries")) or 0),
+        "fallbacks": int(_number(headers.get("x-litellm-attempted-fallbacks")) or 0),
+        "cache_hit": cache_hit,
+    }
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
 def _has_price(model_id: str | None, name: str | None) -> bool:
     """Whether a cost of 0 is one: LiteLLM's price list holds each deployment's prices under its id, if it has any."""
     import litellm

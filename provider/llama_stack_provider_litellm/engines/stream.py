@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 # How many chunks that are there already a closing stream reads past, and how long, in seconds, it takes for a read that
@@ -16,7 +16,8 @@ class Stream[Chunk]:
     """The chunks of a running call, and the way to give it up.
 
     An async generator that nobody has read from does not run its ``finally`` when it is closed; this does.
-    ``call`` is LiteLLM's stream, ``convert`` makes our chunks of it, ``explain`` our error of its.
+    ``call`` is what streams, ``convert`` makes our chunks of it, ``explain`` our error of its. ``abandon`` ends a call
+    that has not ended by itself, where its own ``aclose`` does not do.
     """
 
     def __init__(
@@ -24,10 +25,12 @@ class Stream[Chunk]:
         call: Any,
         convert: Callable[[Any], AsyncIterator[Chunk]],
         explain: Callable[[Exception], Exception],
+        abandon: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
         self._call = call
         self._ended = False
         self._explain = explain
+        self._abandon = abandon
         self._when_closed: Callable[[], None] | None = None
         self._chunks: AsyncIterator[Chunk] | None = convert(call)
 
@@ -58,7 +61,7 @@ class Stream[Chunk]:
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             return
-        closing = asyncio.ensure_future(_close(call, chunks, ended=self._ended))
+        closing = asyncio.ensure_future(_close(call, chunks, None if self._ended else self._abandon))
         if (told := self._when_closed) is not None:
             closing.add_done_callback(lambda _: told())
         _CLOSING.add(closing)
@@ -71,16 +74,16 @@ class Stream[Chunk]:
 _CLOSING: set[asyncio.Future[None]] = set()
 
 
-async def _close(call: Any, chunks: Any, *, ended: bool) -> None:
+async def _close(call: Any, chunks: Any, abandon: Callable[[Any], Awaitable[None]] | None) -> None:
     if hasattr(chunks, "aclose"):
         await chunks.aclose()
-    if not ended:
-        await _cancelled_read(call)
+    if abandon is not None:
+        await abandon(call)
     if hasattr(call, "aclose"):
         await call.aclose()
 
 
-async def _cancelled_read(call: Any) -> None:
+async def cancelled_read(call: Any) -> None:
     """Read on until a read has to wait, and give that one up.
 
     LiteLLM's own ``aclose`` leaves the connection open when nobody has read from it, and Anthropic's always;

@@ -31,7 +31,8 @@ from llama_stack.apis.inference import (
     ToolPromptFormat,
 )
 from llama_stack.apis.models import Model
-from llama_stack.core.request_headers import PROVIDER_DATA_VAR
+from llama_stack.core.datatypes import User
+from llama_stack.core.request_headers import PROVIDER_DATA_VAR, get_authenticated_user
 from llama_stack.providers.datatypes import HealthResponse, HealthStatus
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -78,8 +79,9 @@ class LiteLLMInferenceAdapter:
         await self._engine.close()
 
     async def health(self) -> HealthResponse:
-        """Whether models can be asked; costs no upstream call."""
-        return HealthResponse(status=HealthStatus.OK)
+        """Whether models can be asked, as far as is known without asking one."""
+        trouble = self._engine.trouble()
+        return HealthResponse(status=HealthStatus.ERROR if trouble else HealthStatus.OK, message=trouble)
 
     # Models
 
@@ -102,11 +104,10 @@ class LiteLLMInferenceAdapter:
 
         The host asks in its serving loop as soon as that runs, which is the time to get the engine ready.
         """
-        if asyncio.get_running_loop() is not self._boot_loop:
-            await self._engine.start()
-            if self._follower is None:
-                self._follower = Follower(self._engine, self._models_changed)
-                self._follower.start()
+        if asyncio.get_running_loop() is not self._boot_loop and self._follower is None:
+            self._follower = Follower(self._engine, self._models_changed, self._catalog())
+            await self._engine.start(self._follower.renewed)
+            self._follower.start()
         return False
 
     async def _models_changed(self, now: Catalog) -> None:
@@ -377,7 +378,12 @@ class LiteLLMInferenceAdapter:
         return self._models
 
     def _caller(self) -> caller.Caller:
-        return caller.from_provider_data(PROVIDER_DATA_VAR.get(), allowed_headers=self.config.allowed_headers)
+        user = get_authenticated_user()
+        # Where the host authenticates nobody, a caller can put an object of that name into the header.
+        authenticated = user.principal if isinstance(user, User) else None
+        return caller.from_provider_data(
+            PROVIDER_DATA_VAR.get(), allowed_headers=self.config.allowed_headers, user=authenticated
+        )
 
     async def _name(self, model_id: str) -> str:
         """The LiteLLM config's name for what the host calls ``model_id`` (which may be an alias)."""

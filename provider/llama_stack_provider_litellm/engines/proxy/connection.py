@@ -1,0 +1,169 @@
+"""The HTTP connections to a LiteLLM Proxy: pooled, bounded, and every way in which they fail as an error of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ...config import ProxySettings
+from ...errors import ConfigError, ProxyFailed, ProxyGone, UpstreamTimeout
+
+MOST_BYTES = 64 * 2**20
+"""A longer answer is refused. The longest honest ones are embeddings, which are asked for in batches that fit."""
+_MOST_ERROR_BYTES = 2**20
+# aiohttp warns of larger bodies that are not read piece by piece.
+_IN_ONE_PIECE = 2**20
+
+
+class Connection:
+    """One aiohttp session in the running event loop, opened by the first request."""
+
+    def __init__(self, config: ProxySettings) -> None:
+        self._config = config
+        self._ssl = _tls(config)
+        self._through = _environment_proxy(config.url)
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: set[asyncio.Timeout] = set()
+
+    @asynccontextmanager
+    async def failures(self) -> AsyncIterator[None]:
+        """Whatever aiohttp raises within, in our words."""
+        url = self._config.url
+        try:
+            yield
+        except (aiohttp.ClientSSLError, ssl.SSLError) as exc:
+            raise ProxyGone(
+                f"The LiteLLM Proxy at {url} shows a certificate that is not trusted: {_words(exc)}. If it is yours, "
+                "name the file of its CA in `proxy.ca` (LITELLM_PROXY_CA)."
+            ) from None
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionResetError) as exc:
+            raise self._gone(_words(exc)) from None
+        except aiohttp.ServerTimeoutError:
+            raise UpstreamTimeout(
+                f"The LiteLLM Proxy at {url} has been silent for {self._config.timeout:g} s. Try again, or raise "
+                "`proxy.timeout` in the provider's config."
+            ) from None
+        except aiohttp.ClientPayloadError as exc:
+            raise ProxyFailed(f"The LiteLLM Proxy at {url} broke its answer off: {_words(exc)}.") from None
+        except aiohttp.ClientResponseError as exc:
+            raise ProxyFailed(f"The LiteLLM Proxy at {url} sent what is no HTTP: {_words(exc)}.") from None
+        except (aiohttp.ClientError, OSError) as exc:
+            raise self._gone(_words(exc)) from None
+
+    def _gone(self, words: str) -> ProxyGone:
+        return ProxyGone(f"The LiteLLM Proxy at {self._config.url} does not answer: {words}. {ProxyGone.mend}")
+
+    async def send(
+        self, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str], *, within: float | None = None
+    ) -> aiohttp.ClientResponse:
+        """The answer to a POST of ``body``, or to a GET without one, when its head has come.
+
+        Raises ProxyGone when there is no such head, within ``within`` seconds if that is given.
+        """
+        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        method = "GET" if data is None else "POST"
+        try:
+            async with self.failures(), asyncio.timeout(within) as limit:
+                self._waiting.add(limit)
+                try:
+                    return await self._open().request(
+                        method,
+                        self._config.url + path,
+                        data=io.BytesIO(data) if data is not None and len(data) > _IN_ONE_PIECE else data,
+                        headers={"Content-Type": "application/json", **headers} if data is not None else headers,
+                        # A redirect would take the key somewhere else.
+                        allow_redirects=False,
+                        proxy=self._through,
+                    )
+                finally:
+                    self._waiting.discard(limit)
+        except TimeoutError:
+            raise self._gone("it accepts connections, and answers nothing") from None
+
+    def give_up_waiting(self) -> None:
+        """Let every request that waits for the head of its answer fail with ProxyGone: nobody is there any more."""
+        for limit in self._waiting:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The whole body, and the connection back to the pool. Raises ProxyFailed for a longer one than we take."""
+        most = MOST_BYTES if response.status == 200 else _MOST_ERROR_BYTES
+        whole = bytearray()
+        async with response:
+            while piece := await self.piece(response, begun=bool(whole)):
+                whole += piece
+                if len(whole) > most:
+                    raise ProxyFailed(
+                        f"The LiteLLM Proxy at {self._config.url} sent more than {most // 2**20} MiB for an answer. "
+                        f"{ProxyFailed.mend}"
+                    )
+        return bytes(whole)
+
+    async def piece(self, response: aiohttp.ClientResponse, *, begun: bool) -> bytes:
+        """The next bytes of a body; none at its end. A body that breaks off before it has ``begun`` is ProxyGone,
+        since nobody has seen anything of the answer, and ProxyFailed afterwards."""
+        try:
+            async with self.failures():
+                return await response.content.readany()
+        except (ProxyGone, ProxyFailed) as exc:
+            raise (ProxyFailed if begun else ProxyGone)(exc.message) from None
+
+    async def close(self) -> None:
+        """Close every connection; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        # A session belongs to the loop that it was made in; that of a loop which is gone went with it.
+        if self._session is None or self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            config = self._config
+            connector = aiohttp.TCPConnector(
+                limit=config.pool_size, keepalive_timeout=config.keep_alive, ssl=self._ssl, ttl_dns_cache=30
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=config.connect_timeout, sock_read=config.timeout
+                ),
+                headers={"Accept-Encoding": "identity", "User-Agent": "llama-stack-provider-litellm"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        return self._session
+
+
+def _words(exc: BaseException) -> str:
+    return (str(exc) or type(exc).__name__).rstrip(".")
+
+
+def _tls(config: ProxySettings) -> ssl.SSLContext | bool:
+    """How the proxy's certificate is checked: made once, since a context takes milliseconds."""
+    if not config.verify:
+        return False
+    if not config.ca:
+        return True
+    try:
+        return ssl.create_default_context(cafile=config.ca)
+    except (OSError, ssl.SSLError) as exc:
+        raise ConfigError(f"proxy.ca: '{config.ca}' holds no certificates that can be read: {exc}") from None
+
+
+def _environment_proxy(url: str) -> str | None:
+    """The HTTP proxy that the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) asks for. aiohttp's own reading of it
+    would also open ~/.netrc, on the event loop, and put a key from there in the place of ours."""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)

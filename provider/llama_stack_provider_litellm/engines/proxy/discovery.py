@@ -1,0 +1,104 @@
+"""Which models a LiteLLM Proxy has, from what it says of itself.
+
+``/v1/model/info`` describes each deployment as the config does, with what LiteLLM knows of it, and shows a wildcard as
+the models that LiteLLM knows behind it; ``/v1/models`` names the wildcard. A key that may not ask the one may ask the
+other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ... import catalog as catalogs
+from ...catalog import Catalog
+from ...errors import ConfigError, ProxyFailed, ProxyGone, RequestError
+
+Row = Mapping[str, Any]
+Get = Callable[[str], Awaitable[Any]]
+"""Asks the proxy for a path; the JSON object of its answer. Raises RequestError."""
+
+
+async def models(get: Get, url: str, measured: Mapping[str, int]) -> Catalog:
+    """The catalogue of the proxy at ``url``, as far as the key may see it.
+
+    ``measured`` are vector sizes that nobody states. Raises RequestError when the proxy says nothing of its models, and
+    ConfigError when what it says contradicts itself.
+    """
+    listed = {str(row["id"]): row for row in await _rows(get, "/v1/models?return_wildcard_routes=true", "id")}
+    deployments = await _optional(get, "/v1/model/info", "model_name")
+    about = {str(row["model_group"]): row for row in await _optional(get, "/model_group/info", "model_group")}
+    wildcards = [name for name in listed if "*" in name]
+    told = [row for row in deployments if _is_deployment(row) and not _matches(str(row["model_name"]), wildcards)]
+    names = {row["model_name"] for row in told}
+    more = [_made_up(name, {**row, **about.get(name, {})}) for name, row in listed.items() if name not in names]
+    rest = [row for row in more if "*" in row["model_name"] or not _matches(row["model_name"], wildcards)]
+    # By this function a wildcard's model is its own deployment.
+    known = {name: _facts({**listed.get(name, {}), **row}) for name, row in about.items() if _matches(name, wildcards)}
+    try:
+        return catalogs.build(
+            [*told, *rest],
+            lambda upstream: known.get(upstream, {}),
+            measured=measured,
+            where=_where(url),
+        )
+    except ConfigError as exc:
+        raise ConfigError(f"The LiteLLM Proxy at {url}: {exc}") from None
+
+
+def nothing(url: str, away: str) -> Catalog:
+    """The catalogue of a proxy that nobody has seen yet; ``away`` says why."""
+    return Catalog(entries={}, groups={}, registry=lambda _: {}, where=_where(url), away=away)
+
+
+def _where(url: str) -> str:
+    return f"the LiteLLM Proxy at {url}"
+
+
+def vendor_of(deployment: Row) -> str:
+    """LiteLLM's name of the vendor that serves a deployment."""
+    stated = (deployment.get("model_info") or {}).get("litellm_provider")
+    return str(stated or deployment["litellm_params"]["model"].partition("/")[0])
+
+
+async def _rows(get: Get, path: str, key: str) -> list[Row]:
+    answer = await get(path)
+    rows = answer.get("data") if isinstance(answer, Mapping) else None
+    if not isinstance(rows, list):
+        raise ProxyFailed(f"The LiteLLM Proxy lists no models at {path}. {ProxyFailed.mend}")
+    return [row for row in rows if isinstance(row, Mapping) and isinstance(row.get(key), str)]
+
+
+async def _optional(get: Get, path: str, key: str) -> list[Row]:
+    try:
+        return await _rows(get, path, key)
+    except ProxyGone:
+        raise
+    except RequestError:
+        # Older releases have it not, and a key may be kept from it.
+        return []
+
+
+def _is_deployment(row: Row) -> bool:
+    params = row.get("litellm_params")
+    return isinstance(params, Mapping) and isinstance(params.get("model"), str)
+
+
+def _matches(name: str, wildcards: list[str]) -> bool:
+    return any(re.fullmatch(re.escape(wildcard).replace(r"\*", ".*"), name, re.S) for wildcard in wildcards)
+
+
+def _made_up(name: str, about: Row) -> Row:
+    """A deployment for a model of which only the name, and perhaps a few facts, are told."""
+    return {"model_name": name, "litellm_params": {"model": name}, "model_info": _facts(about)}
+
+
+def _facts(about: Row) -> dict[str, Any]:
+    facts = {name: about[name] for name in _FACTS if about.get(name) is not None}
+    # `/model_group/info` says it as 128000.0.
+    return {name: int(value) if name in _SIZES else value for name, value in facts.items()}
+
+
+_SIZES = ("max_input_tokens", "output_vector_size")
+_FACTS = ("mode", "input_cost_per_token", "output_cost_per_token", *_SIZES)

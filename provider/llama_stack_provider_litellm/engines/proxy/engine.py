@@ -1,0 +1,301 @@
+"""The engine that asks a LiteLLM Proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from openai.types import Completion, CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from ... import errors, redaction, translation
+from ...caller import ANONYMOUS, Caller
+from ...catalog import Catalog, ModelEntry
+from ...config import ProxySettings
+from .. import answers, embedding, served
+from ..base import Changed, Request, Reranked
+from ..stream import Stream
+from . import discovery, parameters, refusals, requests
+from .connection import MOST_BYTES, Connection
+from .stream import Chunks
+from .watch import Watch
+
+logger = logging.getLogger(__name__)
+
+# How long, in seconds, a boot waits for the proxy to say whether it is ready, and for its lists.
+_BOOT, _LISTS = 1.0, 10.0
+# How old, in seconds, the lists may be.
+_FRESH = 30.0
+# A number of a vector takes so many bytes at the most, as JSON.
+_BYTES_PER_NUMBER = 25
+
+
+class ProxyEngine:
+    """Reaches models through a LiteLLM Proxy.
+
+    While the proxy is away its last list of models stands. ``replaceable`` says that somebody else can serve what it
+    cannot: then nobody waits for a proxy that does not answer any more.
+    """
+
+    def __init__(
+        self,
+        config: ProxySettings,
+        *,
+        strict_params: bool = False,
+        probe_dimensions: bool = False,
+        replaceable: bool = False,
+    ) -> None:
+        self._url = config.url
+        self._key = config.api_key.get_secret_value()
+        self._connection = Connection(config)
+        self._probes = probe_dimensions
+        self._guard = parameters.Guard(strict=strict_params)
+        self._models: Catalog | None = None
+        self._read_at = 0.0
+        self._complained: str | None = None
+        self._measured: dict[str, int] = {}
+        self._changed: Changed | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._watch = Watch(
+            config.url,
+            partial(self._ready, config.connect_timeout),
+            meanwhile="Requests go to the embedded router until it is back."
+            if replaceable
+            else "Requests fail until it is back.",
+            back=self._refresh,
+            hopeless=self._connection.give_up_waiting if replaceable else lambda: None,
+        )
+
+    # Life cycle
+
+    async def start(self, changed: Changed) -> None:
+        """Watch the proxy from now on, in the running loop."""
+        self._changed = changed
+        await self.catalog()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch.run())
+
+    async def catalog(self) -> Catalog:
+        """The proxy's models; none, and a warning in the log, while it has never been seen."""
+        if self._models is None:
+            try:
+                await self._ready(_BOOT)
+                self._models = await self._read()
+            except (errors.RequestError, errors.ConfigError) as exc:
+                self._models = discovery.nothing(self._url, str(exc))
+                if isinstance(exc, errors.ProxyGone):
+                    self._watch.lost(str(exc))
+                else:
+                    self._complain(exc)
+            finally:
+                if self._watching is None:
+                    # Asked for the first time in a loop that the host throws away.
+                    await self._connection.close()
+        return self._models
+
+    def sources(self) -> tuple[Path, ...]:
+        return ()
+
+    def trouble(self) -> str | None:
+        return self._watch.away
+
+    async def reload(self) -> None:
+        """Ask the proxy for its models again."""
+        try:
+            await self._renew()
+        except errors.RequestError as exc:
+            raise errors.ConfigError(exc.message) from None
+
+    async def close(self) -> None:
+        """Stop watching, and close every connection."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        await self._connection.close()
+
+    async def _ready(self, within: float) -> None:
+        """Raises RequestError unless the proxy says that it is ready."""
+        answer = await self._get("/health/readiness", within, self._identity())
+        if not isinstance(answer, Mapping) or "status" not in answer:
+            raise errors.ProxyGone(f"What answers at {self._url} is no LiteLLM Proxy. {errors.ProxyGone.mend}")
+
+    async def _read(self) -> Catalog:
+        """What models the proxy has now. Raises RequestError, and ConfigError for what contradicts itself."""
+        self._read_at = time.monotonic()
+        get = partial(self._get, within=_LISTS, headers=self._identity())
+        now = await discovery.models(get, self._url, self._measured)
+        self._complained = None
+        return now
+
+    async def _renew(self) -> None:
+        """Go by what the proxy has now; tells whoever wants to know when that is something else than before."""
+        before, now = await self.catalog(), await self._read()
+        now.check_dimensions(before)
+        if before.away is None and (before.entries, before.groups) == (now.entries, now.groups):
+            return
+        self._models = now
+        if self._changed is not None:
+            self._changed()
+
+    async def _refresh(self) -> None:
+        """The lists again, when they are old or the proxy has been away, and what can be measured."""
+        try:
+            if self._models is None or self._models.away is not None or time.monotonic() - self._read_at > _FRESH:
+                await self._renew()
+            if self._probes and self._models and await self._measure(self._models.unmeasured):
+                await self._renew()
+        except (errors.RequestError, errors.ConfigError) as exc:
+            self._complain(exc)
+
+    async def _measure(self, names: tuple[str, ...]) -> bool:
+        new = [name for name in names if name not in self._measured]
+        for name in new:
+            body, headers = requests.sent({"model": name, "input": ["dimension"]}, ANONYMOUS, self._key)
+            response = await self._connection.send("/v1/embeddings", body, headers)
+            data = refusals.object_of(response, await self._connection.read(response), url=self._url)
+            self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
+        return bool(new)
+
+    def _complain(self, exc: Exception) -> None:
+        # Once: it is asked again every few seconds.
+        if str(exc) != self._complained:
+            self._complained = str(exc)
+            logger.warning("The models of the LiteLLM Proxy cannot be read: %s", exc)
+
+    def _identity(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    async def _get(self, path: str, within: float, headers: dict[str, str]) -> Any:
+        response = await self._connection.send(path, None, headers, within=within)
+        try:
+            async with asyncio.timeout(within):
+                body = await self._connection.read(response)
+        except TimeoutError:
+            raise errors.ProxyGone(f"The LiteLLM Proxy at {self._url} did not finish its answer.") from None
+        if response.status != 200:
+            raise refusals.error(response, body, url=self._url, redact=self._redactor(ANONYMOUS))
+        return refusals.json_of(response, body, url=self._url)
+
+    # Calls
+
+    async def chat(self, request: Request, caller: Caller) -> ChatCompletion:
+        return await self._call("/v1/chat/completions", request, caller, answers.chat)
+
+    async def chat_stream(self, request: Request, caller: Caller) -> Stream[ChatCompletionChunk]:
+        wants_usage_chunk = bool((request.get("stream_options") or {}).get("include_usage"))
+        convert = partial(answers.chat_chunks, usage_chunk=wants_usage_chunk)
+        return await self._stream("/v1/chat/completions", request, caller, convert)
+
+    async def complete(self, request: Request, caller: Caller) -> Completion:
+        return await self._call("/v1/completions", request, caller, answers.completion)
+
+    async def complete_stream(self, request: Request, caller: Caller) -> Stream[Completion]:
+        return await self._stream("/v1/completions", request, caller, answers.completion_chunks)
+
+    async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
+        models = await self.catalog()
+        entry = models.resolve(request["model"])
+        vendors = [discovery.vendor_of(item) for item in models.deployments(request["model"])]
+
+        async def send(part: Request) -> CreateEmbeddingResponse:
+            convert = partial(answers.embeddings, count=embedding.count(part["input"]))
+            return await self._call("/v1/embeddings", part, caller, convert)
+
+        most = MOST_BYTES // _BYTES_PER_NUMBER
+        return await embedding.embed(request, vendors, entry.dimension if entry else None, send, most_numbers=most)
+
+    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
+        return await self._call("/v1/rerank", request, caller, lambda data, _: answers.reranked(data))
+
+    async def _call[Answer](
+        self,
+        path: str,
+        request: Request,
+        caller: Caller,
+        convert: Callable[[answers.Data, served.Served], Answer],
+    ) -> Answer:
+        with self._explained(request["model"]):
+            entry, response = await self._send(path, request, caller)
+            data = refusals.object_of(response, await self._connection.read(response), url=self._url)
+            return convert(data, served.by_proxy(response.headers, priced=entry.input_cost is not None))
+
+    async def _stream(
+        self, path: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
+    ) -> Stream[Any]:
+        # Without usage LiteLLM logs a stream with 0 tokens and no cost.
+        options = {**(request.get("stream_options") or {}), "include_usage": True}
+        model = request["model"]
+        with self._explained(model):
+            entry, response = await self._send(path, {**request, "stream": True, "stream_options": options}, caller)
+            refusal = partial(
+                translation.from_proxy, model=model, deployments=entry.deployments, redact=self._redactor(caller)
+            )
+            chunks = Chunks(self._connection, response, refusal)
+            try:
+                refusals.check_streams(response, url=self._url)
+                await chunks.begin()
+            except BaseException:
+                await chunks.aclose()
+                raise
+        priced = entry.input_cost is not None
+        about = partial(_about, response.headers, priced)
+        return Stream(chunks, lambda call: convert(call, about), partial(_named, model=model))
+
+    async def _send(self, path: str, request: Request, caller: Caller) -> tuple[ModelEntry, aiohttp.ClientResponse]:
+        """The model of a request, and the head of the answer, once the proxy has accepted it."""
+        models = await self.catalog()
+        entry = models.resolve(request["model"])
+        if entry is None:
+            raise models.not_found(request["model"])
+        deployments = models.deployments(entry.name)
+        request = self._guard.checked(request, deployments)
+        body, headers = requests.sent(request, caller, self._key)
+        response = await self._connection.send(path, parameters.understood(body, deployments), headers)
+        if response.status == 200:
+            return entry, response
+        refusal = refusals.error(
+            response,
+            await self._connection.read(response),
+            url=self._url,
+            model=entry.name,
+            deployments=entry.deployments,
+            redact=self._redactor(caller),
+        )
+        if self._guard.learns(refusal, request):
+            return await self._send(path, request, caller)
+        raise refusal
+
+    @contextmanager
+    def _explained(self, model: str) -> Iterator[None]:
+        """Every error names the model, and one that says that the proxy is gone is heard."""
+        try:
+            yield
+        except errors.ProxyGone as exc:
+            self._watch.lost(exc.message)
+            raise _named(exc, model) from None
+        except errors.RequestError as exc:
+            raise _named(exc, model) from None
+
+    def _redactor(self, caller: Caller) -> Callable[[str], str]:
+        """Takes both keys out of a text; made when there is one."""
+        return lambda text: redaction.Redactor({"key": self._key, "api_key": caller.api_key or ""})(text)
+
+
+def _about(headers: Mapping[str, str], priced: bool, usage: Mapping[str, Any]) -> served.Served:
+    return served.by_proxy(headers, priced=priced, usage=usage)
+
+
+def _named[Exc: Exception](exc: Exc, model: str) -> Exc:
+    """The error of a request for ``model``, which names the model as every other error does."""
+    if isinstance(exc, errors.RequestError) and exc.model is None:
+        exc.model, exc.message = model, f"Model {model}: {exc.message}"
+        exc.args = (exc.message,)
+    return exc

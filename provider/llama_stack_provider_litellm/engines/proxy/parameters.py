@@ -1,0 +1,65 @@
+"""Parameters on their way through a LiteLLM Proxy, whose vendors take some of them only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import RequestError, UnsupportedParameter
+from ..base import Request
+from ..parameters import CHOSEN, OPENAI_SHAPED, UNDERSTOOD, unsupported
+from .discovery import vendor_of
+
+logger = logging.getLogger(__name__)
+
+# Behind a wildcard the models are named by callers.
+_MOST_LEARNT = 1000
+
+
+class Guard:
+    """Knows which parameters a model does not take, from what the proxy says of its deployments, and from refusals."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._own_temperature: set[str] = set()
+
+    def checked(self, request: Request, deployments: Sequence[Mapping[str, Any]]) -> Request:
+        """The request as the model can take it. Raises UnsupportedParameter where the provider's config says
+        ``strict_params``: whether the proxy would refuse a parameter or leave it out depends on its config."""
+        model = request["model"]
+        if request.get("greedy") and model in self._own_temperature:
+            request = {name: value for name, value in request.items() if name != "greedy"}
+        if self._strict:
+            lost = {name for item in deployments for name in _not_taken(request, item)}
+            if lost:
+                raise unsupported(model, lost)
+        return request
+
+    def learns(self, refusal: RequestError, request: Request) -> bool:
+        """Whether the request is worth another try: a temperature that no caller chose was what it failed for."""
+        model = request["model"]
+        if not (isinstance(refusal, UnsupportedParameter) and request.get("greedy") and "temperature" in str(refusal)):
+            return False
+        if len(self._own_temperature) >= _MOST_LEARNT:
+            return False
+        self._own_temperature.add(model)
+        logger.warning("Model '%s': its vendor does not take `temperature: 0`; it is left out.", model)
+        return True
+
+
+def understood(body: dict[str, Any], deployments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The body, and word to LiteLLM that OpenAI-shaped vendors take what it would hold back from a model that it does
+    not know."""
+    held_back = [name for name in UNDERSTOOD if name in body]
+    if held_back and OPENAI_SHAPED.issuperset(vendor_of(item) for item in deployments):
+        return {**body, "allowed_openai_params": held_back}
+    return body
+
+
+def _not_taken(request: Request, deployment: Mapping[str, Any]) -> set[str]:
+    taken = (deployment.get("model_info") or {}).get("supported_openai_params")
+    if not isinstance(taken, list):
+        return set()
+    shaped = set(UNDERSTOOD) if vendor_of(deployment) in OPENAI_SHAPED else set()
+    return set(CHOSEN & request.keys()) - set(taken) - shaped
