@@ -83,6 +83,8 @@ _TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token c
 
 # "litellm.RateLimitError: RateLimitError: OpenAIException - slow down"
 _CLASSES = re.compile(r"\blitellm\.(\w+): ")
+# What the Router adds to what it could not get from any deployment.
+_BY_UPSTREAM = "LiteLLM: model group"
 # What the Router refuses before a deployment is asked.
 _OWN_WORDS = re.compile(
     r"no healthy deployments|No deployments available|crossed budget|due to tags configuration", re.I
@@ -162,11 +164,12 @@ def from_proxy(
 ) -> RequestError:
     """The same for the ``{"message", "type", "param", "code"}`` that a LiteLLM Proxy puts under ``error``.
 
-    ``status`` is that of the HTTP answer; within a stream, where it is 0, ``code`` says it. A message of LiteLLM's
-    exceptions begins with its class; what does not, the proxy says for itself.
+    ``status`` is that of the HTTP answer; within a stream, where it is 0, ``code`` says it. What an
+    upstream said has LiteLLM's class in its message, or the Router's word; all else the proxy says for itself.
     """
     text = str(body.get("message") or "")
-    classes = _CLASSES.findall(text)
+    # In a message they stand as they were wrapped, not the narrowest first.
+    classes = sorted(_CLASSES.findall(text), key=lambda name: _BY_CLASS.get(name) in (InvalidRequest, BadGateway, None))
     said = _Said(
         classes=classes,
         status=status or _status(body.get("code")),
@@ -175,7 +178,7 @@ def from_proxy(
         retry_after=wait_in(headers or {}, text),
         by_router=bool(_OWN_WORDS.search(text)),
     )
-    if classes:
+    if classes or _BY_UPSTREAM in text:
         return _error(_kind(said), said, model, deployments, redact)
     # No deployment has been asked.
     return _error(_kind_by_proxy(said, body), said, model, (), redact)
