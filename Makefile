@@ -1,23 +1,45 @@
 .DEFAULT_GOAL := help
-.PHONY: help up test load check docs lock wheel services clean
+.PHONY: help up proxy test test-modes load check docs lock wheel services clean
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
 
 BIN := .venv/bin
 LOCK := requirements/llama-stack-0.2.txt
+PROXY_LOCK := requirements/proxy.txt
 CONSTRAINTS := distribution/constraints.txt
-UV = "$$(command -v uv || echo $(BIN)/uv)"
+UV := $(BIN)/uv
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
+LITELLM_PROXY_CONFIG ?= run_configs/litellm/proxy.yaml
+LITELLM_PROXY_PORT ?= 4000
+MODES ?= embedded proxy auto
+
 help: ## Show what there is
-	@awk -F ': .*## ' '/^[a-z]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: .venv/installed ## Start the stack on your LiteLLM config (LITELLM_CONFIG=…), or on the demo models
 	@$(BIN)/llama-stack-litellm up
 
+# One key serves both ends when only the stack's is set. The line to enter has a key that nobody else has.
+proxy: .venv-proxy/installed ## Start a LiteLLM Proxy (LITELLM_PROXY_CONFIG=…) for a stack with LITELLM_MODE=proxy
+	@key="$${LITELLM_MASTER_KEY:-$$LITELLM_PROXY_API_KEY}"; \
+	if [ -z "$$key" ]; then \
+		echo "The proxy needs a key, and the stack the same one. Enter this here and where you start the stack:" >&2; \
+		echo "  export LITELLM_PROXY_API_KEY=sk-$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(24))')" >&2; \
+		exit 1; \
+	fi; \
+	LITELLM_MASTER_KEY="$$key" LITELLM_LOCAL_MODEL_COST_MAP=True exec .venv-proxy/bin/litellm \
+		--config "$(LITELLM_PROXY_CONFIG)" --host 127.0.0.1 --port $(LITELLM_PROXY_PORT)
+
 test: .venv/installed ## Run the tests (ARGS="-k rag" for some)
 	$(BIN)/pytest $(ARGS)
+
+test-modes: .venv/installed .venv-proxy/installed ## Run the end-to-end tests in every mode (MODES=proxy for one)
+	@failed=; for mode in $(MODES); do \
+		$(BIN)/pytest --mode $$mode tests/integration $(ARGS) || failed="$$failed $$mode"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Failed in mode:$$failed" >&2; exit 1; fi
 
 check: .venv/installed ## Run the linters and the type checker
 	$(BIN)/ruff check .
@@ -26,12 +48,13 @@ check: .venv/installed ## Run the linters and the type checker
 
 # The constraints come first: they hold every release that `llama stack build` may choose, the lock the ones of `.venv`,
 # and whatever is in both has to be the same.
-lock: .venv/uv ## Resolve the releases again (ARGS=--upgrade for the newest)
-	$(COMPILE) --group host-build --no-annotate --output-file $(CONSTRAINTS)
-	$(COMPILE) --group dev --constraint $(CONSTRAINTS) --generate-hashes --output-file $(LOCK)
-COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python $(BIN)/python --python-version 3.12 \
-	--extra embedded --extra distribution --no-emit-index-url --no-emit-find-links \
-	--custom-compile-command "make lock" $(ARGS)
+lock: $(UV) ## Resolve the releases again (ARGS=--upgrade for the newest)
+	$(COMPILE) $(STACK) --group host-build --no-annotate --output-file $(CONSTRAINTS)
+	$(COMPILE) $(STACK) --group dev --constraint $(CONSTRAINTS) --generate-hashes --output-file $(LOCK)
+	$(COMPILE) --group proxy --generate-hashes --output-file $(PROXY_LOCK)
+STACK = pyproject.toml --extra embedded --extra distribution
+COMPILE = $(UV) pip compile --quiet --universal --python $(BIN)/python --python-version 3.12 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
 load: .venv/installed ## Run the two minutes of load that `make test` leaves out
 	LOAD=1 $(BIN)/pytest -s tests/integration/test_load.py
@@ -45,7 +68,7 @@ wheel: .venv/installed ## Make the wheel, into dist/
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
 	@ls dist/*.whl
 
-services: ## Install the Debian packages that some tests need
+services: .venv-proxy/installed ## Install what some tests need besides: Debian packages and a LiteLLM Proxy
 	@missing=$$(for name in redis-server postgresql; do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
@@ -53,20 +76,27 @@ services: ## Install the Debian packages that some tests need
 	fi
 
 clean: ## Remove the environment and all that was built
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-proxy dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.venv/installed: .venv/uv $(LOCK) pyproject.toml
+.venv/installed: $(UV) $(LOCK) pyproject.toml
 	@echo "Installing $(LOCK) into .venv"
 	@$(INSTALL) --require-hashes -r $(LOCK)
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv-proxy/installed: $(UV) $(PROXY_LOCK)
+	@echo "Installing $(PROXY_LOCK) into .venv-proxy"
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-proxy
+	@$(UV) pip install --quiet --python .venv-proxy/bin/python --require-hashes -r $(PROXY_LOCK)
+	@touch $@
+
+# A uv from elsewhere would not do: it may go away, and the README's commands take the one in .venv.
 # `python3.12` may be a pyenv shim without a 3.12 behind it, so that finding it is not enough.
-.venv/uv: .python-version
+$(UV): .python-version
 	@for python in python3.12 python3 python; do \
 		if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then echo "Python 3.12 is needed (python3.12, or python3 of that version); none was found." >&2; exit 1; fi; \
 	$$found -m venv --clear .venv
-	@command -v uv >/dev/null || $(BIN)/pip install --quiet uv
+	@$(BIN)/pip install --quiet uv
 	@touch $@

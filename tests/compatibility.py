@@ -19,7 +19,7 @@ from llama_stack_provider_litellm.engines.router import RouterEngine
 from llama_stack_provider_litellm.errors import RequestError, UnsupportedParameter
 from llama_stack_provider_litellm.hosts.v0_2 import LiteLLMInferenceAdapter
 from llama_stack_provider_litellm.settings import LiteLLMSettings
-from tests.stack import ROOT
+from tests.processes import ROOT
 from tests.upstream.process import Upstream, start_upstream
 
 PAGE = ROOT / "docs" / "compatibility.md"

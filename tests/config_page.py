@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from llama_stack_provider_litellm.settings import keys
 from llama_stack_provider_litellm.settings.keys import CACHE_TYPES, ROUTING_STRATEGIES, SECTIONS, Key, Use
 from llama_stack_provider_litellm.settings.reading import MOST_BYTES
-from tests.stack import ROOT
+from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "config.md"
 

@@ -7,8 +7,26 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import modes
+
 # Without it litellm asks the network for its price list while it is imported.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mode", choices=modes.MODES, default="embedded", help="how stacks reach LiteLLM")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    modes.current = config.getoption("--mode")
+    config.addinivalue_line("markers", "embedded_only(why): cannot be so in another mode, because of why")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        marker = item.get_closest_marker("embedded_only")
+        if marker is not None and modes.current != "embedded":
+            item.add_marker(pytest.mark.skip(reason=f"embedded only: {marker.args[0]}"))
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import httpx
 from mcp.server.fastmcp import FastMCP
 
-from tests.stack import ROOT, free_port
+from tests.processes import ROOT, free_port
 
 NOTES: dict[str, str] = {}
 

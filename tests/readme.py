@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.stack import ROOT
+from tests.processes import ROOT
 
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)

@@ -1,43 +1,29 @@
-"""Servers that caches need, on free ports: Redis, an S3, an imitation of Qdrant, and a way to break the line."""
+"""Servers that caches need, on free ports: Redis, an S3 and an imitation of Qdrant."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.stack import free_port
+from tests.middle import Middle as Middle
+from tests.processes import free_port, required
 
 BUCKET = "answers"
-
-
-def required(program: str, package: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where REQUIRE_SERVICES is set."""
-    found = shutil.which(program)
-    if found is None:
-        why = f"{program} is not installed (Debian package {package}; make services)"
-        if os.environ.get("REQUIRE_SERVICES"):
-            pytest.fail(why)
-        pytest.skip(why)
-    return found
 
 
 @contextmanager
 def redis_server(folder: Path, port: int | None = None) -> Iterator[int]:
     """A running Redis; its port."""
-    program, port = required("redis-server", "redis-server"), port or free_port()
+    program, port = required("redis-server", "Debian package redis-server"), port or free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with (folder / "redis.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -80,71 +66,6 @@ def _wait_for(port: int) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-
-
-class Middle:
-    """A TCP line to a server on this machine, which can be cut, or go silent."""
-
-    def __init__(self, port: int) -> None:
-        self.port = free_port()
-        self._server_port = port
-        self._listener: socket.socket | None = None
-        self._connections: set[socket.socket] = set()
-        self._flowing = threading.Event()
-        self._flowing.set()
-
-    def __enter__(self) -> Middle:
-        self.mend()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._flowing.set()
-        self.cut()
-
-    def cut(self) -> None:
-        """Refuse connections, and end those that there are."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            # Wakes the thread that accepts.
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def hang(self) -> None:
-        """Accept, and answer nothing; also on the connections that there are."""
-        self._flowing.clear()
-
-    def mend(self) -> None:
-        """Be a line again."""
-        self._flowing.set()
-        if self._listener is None:
-            self._listener = socket.create_server(("127.0.0.1", self.port))
-            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._server_port))
-            for source, target in ((client, server), (server, client)):
-                self._connections.add(source)
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                self._flowing.wait()
-                target.sendall(data)
-        for side in (source, target):
-            with suppress(OSError):
-                side.shutdown(socket.SHUT_RDWR)
-        source.close()
-        self._connections.discard(source)
 
 
 @contextmanager

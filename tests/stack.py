@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from llama_stack_client import LlamaStackClient
 from openai import OpenAI
 
-ROOT = Path(__file__).parent.parent
+from tests import modes
+from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
+from tests.processes import ROOT, clean_environment, free_port
+
 RUN_CONFIG = ROOT / "run_configs" / "run.yaml"
 _BOOT_SECONDS = 90
 
@@ -30,6 +32,8 @@ class Stack:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = folder / "stack.log"
+        self.proxy: LiteLLMProxy | None = None
+        """The LiteLLM Proxy that it is on, where the run's mode is another than embedded."""
         self._command = command or [str(Path(sys.executable).with_name("llama")), "stack", "run", str(RUN_CONFIG)]
         self._env = {**clean_environment(folder), **env}
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,8 +87,9 @@ class Stack:
         raise RuntimeError(f"the stack did not answer within {_BOOT_SECONDS} s:\n{self.log[-4000:]}")
 
     def stop(self) -> int:
-        """End the server as Ctrl-C does; its exit status."""
-        assert self._process is not None
+        """End the server as Ctrl-C does; its exit status, and 0 when it was never started."""
+        if self._process is None:
+            return 0
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
@@ -102,45 +107,42 @@ class Stack:
 
 @contextmanager
 def running_stack(folder: Path, litellm_config: str | None = None, **env: str) -> Iterator[Stack]:
-    """A started stack on the shipped run config and on the given LiteLLM config (YAML text)."""
-    if litellm_config is not None:
-        config = folder / "config.yaml"
-        config.write_text(litellm_config)
-        env["LITELLM_CONFIG"] = str(config)
-    stack = Stack(folder, env)
-    try:
+    """A started stack on the shipped run config and on the given LiteLLM config (YAML text), in the run's mode."""
+    with reaching(folder, litellm_config, env) as stack:
         stack.start()
         yield stack
-    finally:
-        stack.close_clients()
-        stack.stop()
 
 
-def clean_environment(folder: Path) -> dict[str, str]:
-    """This process's environment without what would steer the server, and with its storage in ``folder``."""
-    steering = (
-        "LITELLM_",
-        "LLAMA_STACK_",
-        "OPENAI_",
-        "ANTHROPIC_",
-        "SAFETY_MODEL",
-        "TELEMETRY_",
-        "OTEL_",
-        "PYTHONPATH",
-    )
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
-    return {
-        **kept,
-        "SQLITE_STORE_DIR": str(folder / "store"),
-        "FILES_STORAGE_DIR": str(folder / "files"),
-        "HOME": str(folder),
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
+@contextmanager
+def reaching(
+    folder: Path, litellm_config: str | None, env: Mapping[str, str], command: list[str] | None = None
+) -> Iterator[Stack]:
+    """A stack that has not been started yet; the LiteLLM Proxy that the run's mode may need runs already."""
+    with ExitStack() as servers:
+        env, proxy = dict(env), None
+        if litellm_config is not None and modes.current != "embedded":
+            proxy = servers.enter_context(litellm_proxy(folder, litellm_config, None, **env))
+            env |= {"LITELLM_MODE": modes.current, "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": proxy.key}
+            litellm_config = _nowhere(litellm_config) if modes.current == "auto" else None
+        if litellm_config is not None:
+            config = folder / "config.yaml"
+            config.write_text(litellm_config)
+            env["LITELLM_CONFIG"] = str(config)
+        stack = Stack(folder, env, command)
+        stack.proxy = proxy
+        try:
+            yield stack
+        finally:
+            stack.close_clients()
+            stack.stop()
 
 
-def free_port() -> int:
-    """A TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _nowhere(litellm_config: str) -> str:
+    """The same models at an address that refuses every connection.
+
+    What a stack in mode ``auto`` would serve by itself: when there is an answer, the proxy gave it.
+    """
+    config: dict[str, Any] = yaml.safe_load(litellm_config)
+    for deployment in config["model_list"]:
+        deployment["litellm_params"]["api_base"] = "http://127.0.0.1:9/v1"
+    return yaml.safe_dump(config, sort_keys=False)

@@ -16,6 +16,7 @@ from llama_stack_provider_litellm.provider import get_provider_spec
 
 ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "requirements" / "llama-stack-0.2.txt").read_text()
+PROXY_LOCK = (ROOT / "requirements" / "proxy.txt").read_text()
 CONSTRAINTS = (ROOT / "distribution" / "constraints.txt").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
@@ -79,14 +80,15 @@ def test_build_installs_nothing_that_is_not_pinned() -> None:
     assert external == ["llama_stack_provider_litellm"]
 
 
-def test_lock_has_a_hash_for_each_package() -> None:
-    locked = entries(LOCK)
+@pytest.mark.parametrize("text", [LOCK, PROXY_LOCK], ids=["lock", "proxy"])
+def test_lock_has_a_hash_for_each_package(text: str) -> None:
+    locked = entries(text)
     assert len(locked) > 100
     assert [name for name, (_, rest) in locked.items() if "--hash=sha256:" not in rest] == []
-    assert len(locked) == len(re.findall(r"^[^ #\n]", LOCK, re.MULTILINE))
+    assert len(locked) == len(re.findall(r"^[^ #\n]", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("text", [LOCK, CONSTRAINTS], ids=["lock", "constraints"])
+@pytest.mark.parametrize("text", [LOCK, PROXY_LOCK, CONSTRAINTS], ids=["lock", "proxy", "constraints"])
 def test_no_address_and_no_path_of_a_machine(text: str) -> None:
     assert not re.search(r"--(?:index-url|extra-index-url|find-links|trusted-host)|https?://|file:|[\s@]/", text)
 
@@ -97,6 +99,11 @@ def test_refused_releases(text: str) -> None:
     assert _version(pins["litellm"]) == "1.106.2"
     assert _version(pins["llama-stack"]) == "0.2.24"
     assert "torch" not in pins
+
+
+def test_the_proxy_is_of_the_embedded_release() -> None:
+    assert entries(PROXY_LOCK)["litellm"][0] == f"litellm=={_version(Requirement(entries(LOCK)['litellm'][0]))}"
+    assert GROUPS["proxy"] == [line.replace("litellm", "litellm[proxy]") for line in EXTRAS["embedded"][:1]]
 
 
 @pytest.mark.parametrize("version", ["1.82.7", "1.82.8", "1.83.0", "1.107.0rc2", "1.107.0"])

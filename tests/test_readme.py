@@ -13,8 +13,8 @@ import yaml
 from llama_stack_provider_litellm import catalog, settings
 from llama_stack_provider_litellm.config import ProviderData
 from llama_stack_provider_litellm.engines.library import import_litellm, known_model
+from tests.processes import ROOT
 from tests.readme import README, examples
-from tests.stack import ROOT
 
 LITELLM_CONFIG = ROOT / "run_configs" / "litellm" / "config.yaml"
 

@@ -9,6 +9,8 @@ import pytest
 from tests.cli.test_up import TWO_TYPES, WRONG
 from tests.stack import running_stack
 
+pytestmark = pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts")
+
 
 @pytest.mark.parametrize(
     ("text", "words"),

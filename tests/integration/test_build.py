@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import litellm_config
+from tests.processes import ROOT
 from tests.readme import scripts, without
-from tests.stack import ROOT, RUN_CONFIG, Stack
+from tests.stack import RUN_CONFIG, Stack
 from tests.upstream.process import Upstream
+
+pytestmark = pytest.mark.embedded_only("it installs the stack, which has every mode")
 
 BIN = Path(sys.executable).parent
 Shell = Callable[[str], str]

@@ -127,6 +127,7 @@ def test_a_failure(logged: Stack, word: str, stream: bool) -> None:
     assert "sk-callback-planted" not in json.dumps(rows)
 
 
+@pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts")
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -146,6 +147,7 @@ def test_what_cannot_be_used_is_said_at_once(logged: Stack, upstream: Upstream, 
     assert "litellm_settings." in result.stderr
 
 
+@pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts")
 def test_a_reload_takes_loggers_out_and_puts_them_in_once(upstream: Upstream, tmp_path: Path, word: str) -> None:
     (tmp_path / "my_callbacks.py").write_text(LOGGER)
     with running_stack(tmp_path, config(upstream)) as stack:
@@ -164,6 +166,7 @@ def test_a_reload_takes_loggers_out_and_puts_them_in_once(upstream: Upstream, tm
         assert told(stack, f"{word}-second").keys() == {"success_callback"}
 
 
+@pytest.mark.embedded_only("only a proxy asks guardrails: it does")
 def test_guards_that_only_a_proxy_asks_are_named(upstream: Upstream, tmp_path: Path, word: str) -> None:
     with running_stack(tmp_path, config(upstream, "litellm_settings: {callbacks: [presidio]}")) as stack:
         assert ask(stack, word).status_code == 200

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.stack import ROOT, Stack, running_stack
+from tests.processes import ROOT
+from tests.stack import Stack, running_stack
 from tests.test_errors import ROWS
 
 CONFIG = """

@@ -184,7 +184,11 @@ def test_an_embedding_model_cannot_chat(stack: Stack) -> None:
         ('{"litellm_tags": "a"}', "litellm_tags"),
         ("{not json", "must hold a JSON object"),
         ("[1]", "must hold a JSON object"),
-        ('{"litellm_api_key": "sk-virtual-123"}', "this stack uses no proxy"),
+        pytest.param(
+            '{"litellm_api_key": "sk-virtual-123"}',
+            "this stack uses no proxy",
+            marks=pytest.mark.embedded_only("a proxy takes virtual keys"),
+        ),
         ('{"litellm_headers": {"Authorization": "Bearer sk-mine"}}', "'authorization' is not allowed"),
         ('{"litellm_cache": {"nocache": true}}', "litellm_cache.nocache"),
     ],

@@ -14,7 +14,10 @@ import httpx
 import pytest
 
 from tests.mcp_server import running
-from tests.stack import ROOT, Stack, clean_environment, free_port
+from tests.processes import ROOT, clean_environment, free_port
+from tests.stack import Stack
+
+pytestmark = pytest.mark.embedded_only("the demo models are in the stack's own process")
 
 UP = [str(Path(sys.executable).with_name("llama-stack-litellm")), "up"]
 

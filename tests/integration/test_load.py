@@ -19,6 +19,8 @@ from tests.integration.conftest import litellm_config
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.embedded_only("its probe of the event loop is a LiteLLM provider in the stack's own process")
+
 CALLERS = 256
 SECONDS = float(os.environ.get("LOAD_SECONDS", "120"))
 # So long a caller thinks between two requests, in seconds at the most: about 30 requests in a second.

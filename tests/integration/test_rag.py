@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from llama_stack_client import Agent
 
-from tests.stack import ROOT, Stack
+from tests.processes import ROOT
+from tests.stack import Stack
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 

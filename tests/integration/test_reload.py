@@ -20,6 +20,8 @@ from llama_stack_provider_litellm import storage
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts")
+
 CALLERS = 64
 RELOADS = 50
 

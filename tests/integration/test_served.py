@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import modes
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+SERVED_BY = "embedded" if modes.current == "embedded" else "proxy"
 PRICES = "input_cost_per_token: 0.001, output_cost_per_token: 0.002"
 
 
@@ -72,7 +74,7 @@ def test_a_chat(served: Stack, word: str, model: str, options: dict[str, Any]) -
     cost = used["prompt_tokens"] * 0.001 + used["completion_tokens"] * 0.002
     assert about.pop("cost_usd") == pytest.approx(cost, abs=1e-9)
     assert about == {
-        "served_by": "embedded", "model_id": f"{model}-1", "retries": 0, "fallbacks": 0, "cache_hit": False
+        "served_by": SERVED_BY, "model_id": f"{model}-1", "retries": 0, "fallbacks": 0, "cache_hit": False
     }  # fmt: skip
     assert "cost" not in used
     assert not any("litellm" in chunk for chunk in chunks)

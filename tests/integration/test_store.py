@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.conftest import CHAT_MODELS, litellm_config
-from tests.stack import RUN_CONFIG, Stack
+from tests.stack import RUN_CONFIG, reaching
 from tests.upstream.process import Upstream
 
 
@@ -19,10 +19,8 @@ def test_answers_are_stored_and_listed(upstream: Upstream, tmp_path: Path, word:
         text = text.replace(f"# {line}", line)
     run_config = tmp_path / "run.yaml"
     run_config.write_text(text)
-    (tmp_path / "config.yaml").write_text(litellm_config(upstream))
     command = [str(Path(sys.executable).with_name("llama")), "stack", "run", str(run_config)]
-    stack = Stack(tmp_path, {"LITELLM_CONFIG": str(tmp_path / "config.yaml")}, command)
-    try:
+    with reaching(tmp_path, litellm_config(upstream), {}, command) as stack:
         stack.start()
         client = stack.openai()
         for model in CHAT_MODELS:
@@ -36,9 +34,6 @@ def test_answers_are_stored_and_listed(upstream: Upstream, tmp_path: Path, word:
         while len(stored(client, word)) < 2 * len(CHAT_MODELS):
             assert time.monotonic() < deadline, stored(client, word)
             time.sleep(0.05)
-    finally:
-        stack.close_clients()
-        stack.stop()
 
 
 def stored(client: Any, word: str) -> list[str]:

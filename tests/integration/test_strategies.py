@@ -29,7 +29,13 @@ def stack(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def use(stack: Routed, strategy: str, *models: dict[str, Any]) -> None:
     """Have the stack follow a config of these models, which are new to it, and this strategy."""
-    (stack.stack.folder / "config.yaml").write_text(yaml.safe_dump(config(strategy, models)))
+    text = yaml.safe_dump(config(strategy, models))
+    if proxy := stack.stack.proxy:
+        proxy.stop()
+        proxy.configure(text)
+        proxy.start()
+    else:
+        (stack.stack.folder / "config.yaml").write_text(text)
     wanted = {f"litellm/{model['model_name']}" for model in models}
     deadline = time.monotonic() + RELOAD_SECONDS
     while {model["identifier"] for model in stack.http.get(f"{stack.stack.url}/v1/models").json()["data"]} != wanted:
