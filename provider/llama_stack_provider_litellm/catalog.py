@@ -68,7 +68,7 @@ class Catalog:
     groups: Mapping[str, list[Mapping[str, Any]]]
     registry: Registry
     hidden: Mapping[str, ModelEntry] = field(default_factory=dict)
-    unmeasured: tuple[str, ...] = ()
+    unmeasured: frozenset[str] = frozenset()
     where: str = "the LiteLLM config"
     away: str | None = None
 
@@ -174,7 +174,7 @@ def build(
             )
         else:
             entries[name] = entry
-    models = Catalog(entries=entries, groups=groups, registry=registry, unmeasured=tuple(unmeasured), where=where)
+    models = Catalog(entries=entries, groups=groups, registry=registry, unmeasured=frozenset(unmeasured), where=where)
     return _with_aliases(models, aliases)
 
 
@@ -201,7 +201,7 @@ def together(first: Catalog, second: Catalog) -> Catalog:
         groups={**second.groups, **first.groups},
         registry=lambda upstream: first.registry(upstream) or second.registry(upstream),
         hidden={**second.hidden, **first.hidden},
-        unmeasured=(*first.unmeasured, *second.unmeasured),
+        unmeasured=first.unmeasured | second.unmeasured,
         where=f"{first.where} or {second.where}",
         away=first.away,
     )

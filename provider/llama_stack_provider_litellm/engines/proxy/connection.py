@@ -64,16 +64,16 @@ class Connection:
         return ProxyGone(f"The LiteLLM Proxy at {self._config.url} does not answer: {words}. {ProxyGone.mend}")
 
     async def send(
-        self, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str], *, within: float | None = None
+        self, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
         """The answer to a POST of ``body``, or to a GET without one, when its head has come.
 
-        Raises ProxyGone when there is no such head, within ``within`` seconds if that is given.
+        Raises ProxyGone when there is no such head.
         """
         data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         method = "GET" if data is None else "POST"
         try:
-            async with self.failures(), asyncio.timeout(within) as limit:
+            async with self.failures(), asyncio.timeout(None) as limit:
                 self._waiting.add(limit)
                 try:
                     return await self._open().request(

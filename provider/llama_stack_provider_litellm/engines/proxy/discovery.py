@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ... import catalog as catalogs
@@ -16,32 +17,46 @@ from ...catalog import Catalog
 from ...errors import ConfigError, ProxyFailed, ProxyGone, RequestError
 
 Row = Mapping[str, Any]
-Get = Callable[[str], Awaitable[Any]]
+Get = Callable[[str], Awaitable[Row]]
 """Asks the proxy for a path; the JSON object of its answer. Raises RequestError."""
 
 
-async def models(get: Get, url: str, measured: Mapping[str, int]) -> Catalog:
-    """The catalogue of the proxy at ``url``, as far as the key may see it.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a proxy says of its models: facts by the names that it lists, its deployments, facts by model group."""
 
-    ``measured`` are vector sizes that nobody states. Raises RequestError when the proxy says nothing of its models, and
-    ConfigError when what it says contradicts itself.
-    """
-    listed = {str(row["id"]): row for row in await _rows(get, "/v1/models?return_wildcard_routes=true", "id")}
+    listed: dict[str, dict[str, Any]]
+    deployments: list[Row]
+    groups: dict[str, dict[str, Any]]
+
+
+async def ask(get: Get) -> Told:
+    """What the proxy says, as far as the key may hear it. Raises RequestError when it says nothing."""
+    listed = await _rows(get, "/v1/models?return_wildcard_routes=true", "id")
     deployments = await _optional(get, "/v1/model/info", "model_name")
-    about = {str(row["model_group"]): row for row in await _optional(get, "/model_group/info", "model_group")}
-    wildcards = [name for name in listed if "*" in name]
-    told = [row for row in deployments if _is_deployment(row) and not _matches(str(row["model_name"]), wildcards)]
-    names = {row["model_name"] for row in told}
-    more = [_made_up(name, {**row, **about.get(name, {})}) for name, row in listed.items() if name not in names]
-    rest = [row for row in more if "*" in row["model_name"] or not _matches(row["model_name"], wildcards)]
-    # By this function a wildcard's model is its own deployment.
-    known = {name: _facts({**listed.get(name, {}), **row}) for name, row in about.items() if _matches(name, wildcards)}
+    groups = await _optional(get, "/model_group/info", "model_group")
+    return Told(
+        {row["id"]: _facts(row) for row in listed},
+        [row for row in deployments if _is_deployment(row)],
+        {row["model_group"]: _facts(row) for row in groups},
+    )
+
+
+def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
+    """The catalogue of the proxy at ``url``; ``measured`` are vector sizes that nobody states.
+
+    Raises ConfigError when what the proxy says contradicts itself.
+    """
+    wildcards = [name for name in told.listed if "*" in name]
+    described = [row for row in told.deployments if not _matches(row["model_name"], wildcards)]
+    names = {row["model_name"] for row in described}
+    others = [name for name in told.listed if name not in names and ("*" in name or not _matches(name, wildcards))]
+    facts = {name: {**told.listed.get(name, {}), **told.groups.get(name, {})} for name in {*told.listed, *told.groups}}
+    # A deployment that nobody describes is its own vendor's model, one behind a wildcard too.
+    undescribed = [{"model_name": name, "litellm_params": {"model": name}} for name in others]
     try:
         return catalogs.build(
-            [*told, *rest],
-            lambda upstream: known.get(upstream, {}),
-            measured=measured,
-            where=_where(url),
+            [*described, *undescribed], lambda upstream: facts.get(upstream, {}), measured=measured, where=_where(url)
         )
     except ConfigError as exc:
         raise ConfigError(f"The LiteLLM Proxy at {url}: {exc}") from None
@@ -63,8 +78,7 @@ def vendor_of(deployment: Row) -> str:
 
 
 async def _rows(get: Get, path: str, key: str) -> list[Row]:
-    answer = await get(path)
-    rows = answer.get("data") if isinstance(answer, Mapping) else None
+    rows = (await get(path)).get("data")
     if not isinstance(rows, list):
         raise ProxyFailed(f"The LiteLLM Proxy lists no models at {path}. {ProxyFailed.mend}")
     return [row for row in rows if isinstance(row, Mapping) and isinstance(row.get(key), str)]
@@ -87,11 +101,6 @@ def _is_deployment(row: Row) -> bool:
 
 def _matches(name: str, wildcards: list[str]) -> bool:
     return any(re.fullmatch(re.escape(wildcard).replace(r"\*", ".*"), name, re.S) for wildcard in wildcards)
-
-
-def _made_up(name: str, about: Row) -> Row:
-    """A deployment for a model of which only the name, and perhaps a few facts, are told."""
-    return {"model_name": name, "litellm_params": {"model": name}, "model_info": _facts(about)}
 
 
 def _facts(about: Row) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -58,9 +58,11 @@ class ProxyEngine:
         self._probes = probe_dimensions
         self._guard = parameters.Guard(strict=strict_params)
         self._models: Catalog | None = None
+        self._told: discovery.Told | None = None
         self._read_at = 0.0
         self._complained: str | None = None
         self._measured: dict[str, int] = {}
+        self._probed: set[str] = set()
         self._changed: Changed | None = None
         self._watching: asyncio.Task[None] | None = None
         self._watch = Watch(
@@ -86,19 +88,24 @@ class ProxyEngine:
         """The proxy's models; none, and a warning in the log, while it has never been seen."""
         if self._models is None:
             try:
-                await self._ready(_BOOT)
-                self._models = await self._read()
-            except (errors.RequestError, errors.ConfigError) as exc:
-                self._models = discovery.nothing(self._url, str(exc))
-                if isinstance(exc, errors.ProxyGone):
-                    self._watch.lost(str(exc))
-                else:
-                    self._complain(exc)
+                self._models = await self._first()
             finally:
                 if self._watching is None:
                     # Asked for the first time in a loop that the host throws away.
                     await self._connection.close()
         return self._models
+
+    async def _first(self) -> Catalog:
+        try:
+            await self._ready(_BOOT)
+        except errors.RequestError as exc:
+            self._watch.lost(exc.message)
+            return discovery.nothing(self._url, exc.message)
+        try:
+            return await self._read()
+        except (errors.RequestError, errors.ConfigError) as exc:
+            self._complain(exc)
+            return discovery.nothing(self._url, str(exc))
 
     def sources(self) -> tuple[Path, ...]:
         return ()
@@ -108,6 +115,7 @@ class ProxyEngine:
 
     async def reload(self) -> None:
         """Ask the proxy for its models again."""
+        self._probed.clear()
         try:
             await self._renew()
         except errors.RequestError as exc:
@@ -123,24 +131,26 @@ class ProxyEngine:
 
     async def _ready(self, within: float) -> None:
         """Raises RequestError unless the proxy says that it is ready."""
-        answer = await self._get("/health/readiness", within, self._identity())
-        if not isinstance(answer, Mapping) or "status" not in answer:
+        answer = await self._get("/health/readiness", within)
+        if "status" not in answer:
             raise errors.ProxyGone(f"What answers at {self._url} is no LiteLLM Proxy. {errors.ProxyGone.mend}")
 
     async def _read(self) -> Catalog:
         """What models the proxy has now. Raises RequestError, and ConfigError for what contradicts itself."""
         self._read_at = time.monotonic()
-        get = partial(self._get, within=_LISTS, headers=self._identity())
-        now = await discovery.models(get, self._url, self._measured)
+        told = await discovery.ask(partial(self._get, within=_LISTS))
         self._complained = None
-        return now
+        if self._models is not None and told == self._told and self._models.unmeasured.isdisjoint(self._measured):
+            return self._models
+        self._told = told
+        return discovery.catalog_of(told, self._url, self._measured)
 
     async def _renew(self) -> None:
         """Go by what the proxy has now; tells whoever wants to know when that is something else than before."""
         before, now = await self.catalog(), await self._read()
-        now.check_dimensions(before)
-        if before.away is None and (before.entries, before.groups) == (now.entries, now.groups):
+        if now is before:
             return
+        now.check_dimensions(before)
         self._models = now
         if self._changed is not None:
             self._changed()
@@ -150,19 +160,23 @@ class ProxyEngine:
         try:
             if self._models is None or self._models.away is not None or time.monotonic() - self._read_at > _FRESH:
                 await self._renew()
-            if self._probes and self._models and await self._measure(self._models.unmeasured):
-                await self._renew()
+            if self._probes and self._models is not None:
+                await self._measure(self._models.unmeasured - self._probed)
         except (errors.RequestError, errors.ConfigError) as exc:
             self._complain(exc)
 
-    async def _measure(self, names: tuple[str, ...]) -> bool:
-        new = [name for name in names if name not in self._measured]
-        for name in new:
+    async def _measure(self, names: Iterable[str]) -> None:
+        """Ask embedding models of which nobody states the vector size for one vector, once each."""
+        for name in names:
+            self._probed.add(name)
             body, headers = requests.sent({"model": name, "input": ["dimension"]}, ANONYMOUS, self._key)
-            response = await self._connection.send("/v1/embeddings", body, headers)
-            data = refusals.object_of(response, await self._connection.read(response), url=self._url)
-            self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
-        return bool(new)
+            try:
+                data = await self._json("/v1/embeddings", body, headers, model=name)
+                self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
+            except errors.RequestError as exc:
+                logger.warning("The vector size of '%s' cannot be measured. %s", name, exc)
+            else:
+                await self._renew()
 
     def _complain(self, exc: Exception) -> None:
         # Once: it is asked again every few seconds.
@@ -173,16 +187,24 @@ class ProxyEngine:
     def _identity(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
-    async def _get(self, path: str, within: float, headers: dict[str, str]) -> Any:
-        response = await self._connection.send(path, None, headers, within=within)
+    async def _json(
+        self, path: str, body: Mapping[str, Any] | None, headers: dict[str, str], *, model: str | None = None
+    ) -> dict[str, Any]:
+        """What the proxy answers to us, which is an object."""
+        response = await self._connection.send(path, body, headers)
+        text = await self._connection.read(response)
+        if response.status != 200:
+            raise refusals.error(response, text, url=self._url, redact=self._redactor(ANONYMOUS), model=model)
+        return refusals.object_of(response, text, url=self._url)
+
+    async def _get(self, path: str, within: float) -> dict[str, Any]:
         try:
             async with asyncio.timeout(within):
-                body = await self._connection.read(response)
+                return await self._json(path, None, self._identity())
         except TimeoutError:
-            raise errors.ProxyGone(f"The LiteLLM Proxy at {self._url} did not finish its answer.") from None
-        if response.status != 200:
-            raise refusals.error(response, body, url=self._url, redact=self._redactor(ANONYMOUS))
-        return refusals.json_of(response, body, url=self._url)
+            raise errors.ProxyGone(
+                f"The LiteLLM Proxy at {self._url} has not answered in {within:g} s. {errors.ProxyGone.mend}"
+            ) from None
 
     # Calls
 
