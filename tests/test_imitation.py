@@ -101,7 +101,7 @@ def test_the_other_routes(http: httpx.Client) -> None:
     text = http.post("/completions", json={"model": "wild/x", "prompt": "one"})
     assert text.json()["choices"][0]["text"] == "echo: one by sk-ann"
     assert "x-litellm-response-cost" not in text.headers
-    made = http.post("/embeddings", json={"model": "embedding", "input": ["a b", "b a", "c"]}).json()["data"]
+    made = http.post("/embeddings", json={"model": "embedding", "input": ["a b", "b a", "c d"]}).json()["data"]
     assert [len(row["embedding"]) for row in made] == [64, 64, 64]
     assert made[0]["embedding"] == made[1]["embedding"] != made[2]["embedding"]
     query = {"model": "reranker", "query": "a b", "documents": ["c", "a b", "a"], "top_n": 2}
@@ -209,6 +209,10 @@ def test_silence_lasts_until_the_client_leaves(proxy: Imitation) -> None:
             while came.count(b"\n\n") < count:
                 came += sock.recv(65536)
             assert proxy.wait_for(lambda request: request["outcome"] == "running")
+            sock.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
+            assert came.count(b"\n\n") == count
         assert proxy.wait_for(lambda request: request["outcome"] == "left")
 
 
@@ -220,6 +224,12 @@ def test_a_cut_is_a_reset_after_so_many_bytes(proxy: Imitation, stream: bool) ->
     came, reset = raw(proxy, "[[cut body 100]]", stream=stream)
     assert reset and len(b"".join(came).partition(b"\r\n\r\n")[2]) == 100
     assert {request["outcome"] for request in proxy.seen()["requests"]} == {"cut"}
+
+
+def test_a_connection_ends_when_its_client_wants_it_to(proxy: Imitation) -> None:
+    for stream in (False, True):
+        came, reset = raw(proxy, "hello", stream=stream)
+        assert not reset and b"\r\nConnection: close\r\n" in came[0]
 
 
 def test_a_body_that_ends_too_soon(proxy: Imitation) -> None:
@@ -255,6 +265,17 @@ def test_answers_that_are_too_large(proxy: Imitation, http: httpx.Client) -> Non
     flood = b"".join(raw(proxy, "[[headers 1000]]")[0]).partition(b"\r\n\r\n")[0]
     assert flood.count(b"\r\nx-more-") == 1000
     assert len(b"".join(raw(proxy, "[[header 1]]")[0]).partition(b"\r\n\r\n")[0]) > 1_000_000
+
+
+def test_what_it_compresses(proxy: Imitation, http: httpx.Client) -> None:
+    assert http.get("/models").headers["content-encoding"] == "gzip"
+    plain = http.get("/models", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers and plain.json() == http.get("/models").json()
+    assert "content-encoding" not in ask(http, "a" * 1000).headers
+    assert said(ask(http, "[[gzip]]")) == "echo: [[gzip]] by sk-ann"
+    assert streamed(ask(http, "[[gzip]]", stream=True).text) == "echo: [[gzip]] by sk-ann"
+    assert len(ask(http, "[[gzip]] [[big 2]]").content) > 2_000_000
+    assert len(b"".join(raw(proxy, "[[gzip]] [[big 2]]")[0])) < 20_000
 
 
 def test_it_makes_what_is_too_large_only_as_it_is_read(proxy: Imitation) -> None:

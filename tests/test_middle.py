@@ -191,6 +191,7 @@ def test_a_forward_proxy_takes_whole_urls_and_counts(proxy: Imitation, monkeypat
             assert http.get("/v1/models?a=b").status_code == 200
         chat = f"POST {proxy.url}/v1/chat/completions"
         assert forward.requests == [chat, chat, f"GET {proxy.url}/v1/models?a=b"]
+        assert proxy.seen()["requests"][-1]["query"] == "a=b"
         heads = [request["headers"] for request in proxy.seen()["requests"]]
         assert [head["connection"] for head in heads] == ["close"] * 3
         assert proxy.seen()["connections"]["made"] == 3

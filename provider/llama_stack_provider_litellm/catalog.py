@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .errors import ConfigError, ModelNotFound, ProxyGone, RequestError
+from .errors import ConfigError, ModelNotFound, ModelsUnknown, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Catalog:
     def not_found(self, name: str, *, suggest: bool = True) -> RequestError:
         """The error for a name that nothing here serves, with the names that come near."""
         if self.away is not None:
-            return ProxyGone(f"Model '{name}' cannot be looked up: {self.away} {ProxyGone.mend}", model=name)
+            return ModelsUnknown(f"Model '{name}' cannot be looked up. {self.away}", model=name)
         near = self.suggestions(name) if suggest else []
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return ModelNotFound(

@@ -23,6 +23,7 @@
         │   └── ProxyFailed             502   the LiteLLM Proxy answered with what is no answer, or broke off
         ├── Unavailable                 503
         │   ├── ProxyGone               503   the LiteLLM Proxy is not there; nothing of an answer has come
+        │   ├── ModelsUnknown           503   the LiteLLM Proxy has not told its models yet
         │   └── KeyNeedsProxy           503   a virtual key is good at the LiteLLM Proxy only, which is away
         └── UpstreamTimeout             504
 
@@ -218,6 +219,13 @@ class ProxyGone(Unavailable):
 
     code = "proxy_unavailable"
     mend = "Start it, or correct `proxy.url` (LITELLM_PROXY_URL); the stack goes on by itself when it answers."
+
+
+class ModelsUnknown(Unavailable):
+    """Nobody knows yet which models there are: the LiteLLM Proxy could not be asked since the start."""
+
+    code = "models_unknown"
+    mend = ""
 
 
 class KeyNeedsProxy(Unavailable):

@@ -77,6 +77,7 @@ _BY_WORDS: dict[str, type[RequestError]] = {
     "response was blocked": ContentRefused,
     # A proxy's Router, of a model that it has not.
     "You passed in model=": ModelNotFound,
+    "Invalid model name passed in": ModelNotFound,
 }
 
 _TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token count|context_length_exceeded", re.I)
@@ -207,10 +208,8 @@ def _kind(said: _Said) -> type[RequestError]:
             break
     else:
         kind = _BY_STATUS.get(said.status, BadGateway)
-    if kind is InvalidRequest or said.by_router:
-        for words, told in _BY_WORDS.items():
-            if words in said.text:
-                return told
+    if (kind is InvalidRequest or said.by_router) and (told := _by_words(said.text)):
+        return told
     # What LiteLLM has not looked for in the vendor's words, in a stream above all.
     if kind is InvalidRequest and _TOO_LONG.search(said.text):
         return ContextWindowExceeded
@@ -219,12 +218,18 @@ def _kind(said: _Said) -> type[RequestError]:
     return kind
 
 
+def _by_words(text: str) -> type[RequestError] | None:
+    return next((kind for words, kind in _BY_WORDS.items() if words in text), None)
+
+
 def _kind_by_proxy(said: _Said, body: Mapping[str, Any]) -> type[RequestError]:
     """What the proxy says for itself, of the key above all: litellm/proxy/_types.py, ProxyErrorTypes."""
     kind = str(body.get("type") or "")
     details = body.get("provider_specific_fields")
-    if kind == "budget_exceeded" or "Budget has been exceeded" in said.text:
+    if kind == "budget_exceeded":
         return BudgetExceeded
+    if told := _by_words(said.text):
+        return told
     if isinstance(details, Mapping) and details.get("guardrail_name"):
         return ContentRefused
     if kind.endswith("_access_denied"):
@@ -235,9 +240,7 @@ def _kind_by_proxy(said: _Said, body: Mapping[str, Any]) -> type[RequestError]:
     if said.status == 403:
         return KeyNotAllowed
     if said.status == 429:
-        return KeyLimited
-    if "Invalid model name" in said.text:
-        return ModelNotFound
+        return RateLimited if said.by_router else KeyLimited
     if said.status < 500:
         return _BY_STATUS.get(said.status, InvalidRequest)
     return ProxyFailed

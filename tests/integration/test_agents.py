@@ -80,6 +80,6 @@ def test_the_caller_reaches_an_agents_inner_calls(stack: Stack, upstream: Upstre
     agent: Any = Agent(stack.client(default_headers=header), model="litellm/gpt", instructions="x", tools=[weather])
     session = agent.create_session(f"session-{word}")
     turn(agent, session, f'[[call weather {{"city": "{word}"}}]]')
-    calls = [call["body"] for call in upstream.calls() if word in json.dumps(call["body"].get("messages", ""))]
+    calls = [call["body"] for call in upstream.calls() if word in json.dumps((call["body"] or {}).get("messages"))]
     assert len(calls) == 2, "before and after the tool"
     assert {body["user"] for body in calls} == {f"user-{word}"}

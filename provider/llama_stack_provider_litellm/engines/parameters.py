@@ -25,6 +25,14 @@ OPENAI_SHAPED = frozenset(
     {"openai", "text-completion-openai", "hosted_vllm", "litellm_proxy", "xinference", "lm_studio", "llamafile"}
 )
 """Vendors, by LiteLLM's names, that speak OpenAI's own format."""
+TEXT_SERVERS = frozenset({"hosted_vllm", "litellm_proxy", "llamafile", "lm_studio", "xinference"})
+"""Those that have OpenAI's endpoint for text completions beside its chat endpoint."""
+TAKE_MANY_PROMPTS = frozenset({"text-completion-openai", "azure_text", "text-completion-codestral"})
+"""Vendors that LiteLLM sends whatever prompts there are; of the others it makes one chat."""
+ONE_PROMPT = (
+    "its vendor has no endpoint for text completions, and a chat holds one prompt: send one text in `prompt`, "
+    "not a list or tokens"
+)
 # What LiteLLM would hold back from them, because it does not know the model.
 UNDERSTOOD = ("user", "dimensions")
 # Parameters that callers choose; the others of a request are ours or a vendor's own.

@@ -18,14 +18,12 @@ import litellm.main
 from litellm.llms.openai.completion.handler import OpenAITextCompletion
 from litellm.llms.openai.openai import OpenAIChatCompletion
 
+from .parameters import ONE_PROMPT, TAKE_MANY_PROMPTS, TEXT_SERVERS
+
 _MARK = "__litellm_provider__"
 _CLIENT_PARAMETERS = ("api_key", "api_base", "timeout", "max_retries", "organization")
-# LiteLLM's names of servers that have OpenAI's text endpoint beside its chat endpoint.
-_SERVERS = frozenset({"hosted_vllm", "litellm_proxy", "llamafile", "lm_studio", "xinference"})
 VENDOR = "text-completion-openai"
 """LiteLLM's name of OpenAI's text endpoint, wherever it is."""
-# Vendors that LiteLLM sends whatever prompts there are; of the others it makes one chat.
-_TAKE_MANY = frozenset({VENDOR, "azure_text", "text-completion-codestral"})
 
 
 def install() -> None:
@@ -62,16 +60,11 @@ def _to_text_endpoint(kwargs: dict[str, Any]) -> dict[str, Any]:
         kwargs.pop("custom_llm_provider", None)
         return kwargs
     prompt = kwargs["prompt"]
-    if vendor in _TAKE_MANY or isinstance(prompt, str):
+    if vendor in TAKE_MANY_PROMPTS or isinstance(prompt, str):
         return kwargs
     if len(prompt) == 1 and isinstance(prompt[0], str):
         return {**kwargs, "prompt": prompt[0]}
-    raise litellm.BadRequestError(
-        "its vendor has no endpoint for text completions, and a chat holds one prompt: send one text in `prompt`, "
-        "not a list or tokens",
-        model=model,
-        llm_provider=vendor,
-    )
+    raise litellm.BadRequestError(ONE_PROMPT, model=model, llm_provider=vendor)
 
 
 def has_endpoint(vendor: str, model: str, model_info: Mapping[str, Any] | None) -> bool:
@@ -82,7 +75,7 @@ def has_endpoint(vendor: str, model: str, model_info: Mapping[str, Any] | None) 
     """
     if vendor == "openai":
         return (model_info or {}).get("mode") == "completion" or model not in litellm.open_ai_chat_completion_models
-    return vendor in _SERVERS or vendor == VENDOR
+    return vendor in TEXT_SERVERS or vendor == VENDOR
 
 
 class _PooledTextCompletion(OpenAITextCompletion):

@@ -6,9 +6,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...errors import RequestError, UnsupportedParameter
+from ...errors import InvalidRequest, RequestError, UnsupportedParameter
 from ..base import Request
-from ..parameters import CHOSEN, OPENAI_SHAPED, UNDERSTOOD, unsupported
+from ..parameters import (
+    CHOSEN,
+    ONE_PROMPT,
+    OPENAI_SHAPED,
+    TAKE_MANY_PROMPTS,
+    TEXT_SERVERS,
+    UNDERSTOOD,
+    unsupported,
+)
 from .discovery import vendor_of
 
 logger = logging.getLogger(__name__)
@@ -34,7 +42,7 @@ class Guard:
             lost = {name for item in deployments for name in _not_taken(request, item)}
             if lost:
                 raise unsupported(model, lost)
-        return request
+        return _with_one_prompt(request, deployments)
 
     def learns(self, refusal: RequestError, request: Request) -> bool:
         """Whether the request is worth another try: a temperature that no caller chose was what it failed for."""
@@ -55,6 +63,28 @@ def understood(body: dict[str, Any], deployments: Sequence[Mapping[str, Any]]) -
     if held_back and OPENAI_SHAPED.issuperset(vendor_of(item) for item in deployments):
         return {**body, "allowed_openai_params": held_back}
     return body
+
+
+def _with_one_prompt(request: Request, deployments: Sequence[Mapping[str, Any]]) -> Request:
+    """Raises InvalidRequest for several prompts, or tokens, of which the proxy would make one chat."""
+    prompt = request.get("prompt", "")
+    chats = [item for item in deployments if not _takes_many_prompts(item)]
+    if isinstance(prompt, str) or not chats:
+        return request
+    if len(prompt) == 1 and isinstance(prompt[0], str):
+        return {**request, "prompt": prompt[0]}
+    model = request["model"]
+    raise InvalidRequest(f"Model {model} ({chats[0]['litellm_params']['model']}): {ONE_PROMPT}.", model=model)
+
+
+def _takes_many_prompts(deployment: Mapping[str, Any]) -> bool:
+    info = deployment.get("model_info")
+    if info is None:
+        # Nobody has described it: the proxy will know.
+        return True
+    vendor = vendor_of(deployment)
+    # LiteLLM sends to OpenAI's text endpoint what it does not know from the chats.
+    return vendor in TAKE_MANY_PROMPTS | TEXT_SERVERS or (vendor == "openai" and "max_output_tokens" not in info)
 
 
 def _not_taken(request: Request, deployment: Mapping[str, Any]) -> set[str]:
