@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .errors import ConfigError, ModelNotFound, ModelsUnknown, RequestError
+from .errors import ConfigError, ModelNotFound, ModelsUnknown, ProxyGone, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Catalog:
     hidden: Mapping[str, ModelEntry] = field(default_factory=dict)
     unmeasured: frozenset[str] = frozenset()
     where: str = "the LiteLLM config"
-    away: str | None = None
+    away: RequestError | None = None
 
     def resolve(self, name: str) -> ModelEntry | None:
         """The entry that serves ``name``: a listed model, or one that a wildcard matches.
@@ -88,7 +88,8 @@ class Catalog:
     def not_found(self, name: str, *, suggest: bool = True) -> RequestError:
         """The error for a name that nothing here serves, with the names that come near."""
         if self.away is not None:
-            return ModelsUnknown(f"Model '{name}' cannot be looked up. {self.away}", model=name)
+            kind = ModelsUnknown if isinstance(self.away, ProxyGone) else type(self.away)
+            return kind(f"Model '{name}' cannot be looked up. {self.away}", model=name)
         near = self.suggestions(name) if suggest else []
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return ModelNotFound(

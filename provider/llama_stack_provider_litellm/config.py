@@ -15,7 +15,9 @@ _NEVER_FROM_CALLERS = frozenset(
 
 # The host turns an empty `${env.X:=}` into None, and `X=123` into a number.
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
-_Secret = Annotated[SecretStr, BeforeValidator(lambda value: "" if value is None else str(value))]
+_Secret = Annotated[
+    SecretStr, BeforeValidator(lambda value: value if isinstance(value, SecretStr) else str(value or ""))
+]
 
 Mode = Literal["embedded", "proxy", "auto"]
 DEFAULT_PROXY_URL = "http://127.0.0.1:4000"

@@ -5,7 +5,8 @@
     └── RequestError                    500   one request failed; never raised itself
         ├── InvalidRequest              400
         │   ├── ContextWindowExceeded   400
-        │   ├── ContentRefused          400   a content policy or a guardrail refused
+        │   ├── ContentRefused          400   a content policy refused
+        │   │   └── GuardrailRefused    400   a guardrail of the LiteLLM Proxy refused
         │   └── UnsupportedParameter    400
         ├── UpstreamAuthentication      401   the vendor refused the configured key
         │   └── KeyRefused              401   the LiteLLM Proxy refused the key of the stack or of the caller
@@ -89,10 +90,17 @@ class ContextWindowExceeded(InvalidRequest):
 
 
 class ContentRefused(InvalidRequest):
-    """The vendor's content policy, or a guardrail, refused the prompt or the answer."""
+    """The vendor's content policy refused the prompt or the answer."""
 
     code = "content_policy_violation"
     mend = "Change the prompt, or give the model a `content_policy_fallbacks` entry in the LiteLLM config."
+
+
+class GuardrailRefused(ContentRefused):
+    """A guardrail of the LiteLLM Proxy refused the prompt or the answer."""
+
+    code = "guardrail_violation"
+    mend = "Change the prompt, or the guardrail in the LiteLLM Proxy's config."
 
 
 class UnsupportedParameter(InvalidRequest):

@@ -13,7 +13,9 @@ _SECRET_KEY = re.compile(r"key|secret|password|passwd|token|credential|auth|cook
 _SECRET_VARIABLE = re.compile(r"(?:_API_KEY|_KEY|_TOKEN|_SECRET\w*|_PASSWORD)$")
 _HEADERS = frozenset({"headers", "extra_headers", "default_headers"})
 # What looks like a key, wherever it comes from: a vendor may repeat what it was sent.
-_SHAPES = re.compile(r"(?i:\b(bearer|basic)\s+)[^\s'\",;)}\]]+|\bsk-[A-Za-z0-9_-]{8,}|\bAIza[A-Za-z0-9_-]{35}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_SHAPES = re.compile(
+    r"(?i:\b(bearer|basic)\s+)[^\s'\",;)}\]]+|\bsk-[A-Za-z0-9_-]{8,}|\bAIza[A-Za-z0-9_-]{35}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
 # A shorter value would blot out innocent words.
 _LEAST_LETTERS = 6
 

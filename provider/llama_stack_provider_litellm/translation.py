@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +20,7 @@ from .errors import (
     Conflict,
     ContentRefused,
     ContextWindowExceeded,
+    GuardrailRefused,
     InvalidRequest,
     KeyLimited,
     KeyNotAllowed,
@@ -45,8 +46,8 @@ _BY_CLASS: dict[str, type[RequestError]] = {
     "ContextWindowExceededError": ContextWindowExceeded,
     "ContentPolicyViolationError": ContentRefused,
     "RejectedRequestError": ContentRefused,
-    "GuardrailRaisedException": ContentRefused,
-    "BlockedPiiEntityError": ContentRefused,
+    "GuardrailRaisedException": GuardrailRefused,
+    "BlockedPiiEntityError": GuardrailRefused,
     "UnsupportedParamsError": UnsupportedParameter,
     "PaymentRequiredError": PaymentRequired,
     "BadRequestError": InvalidRequest,
@@ -181,6 +182,10 @@ def from_proxy(
     )
     if classes or _BY_UPSTREAM in text:
         return _error(_kind(said), said, model, deployments, redact)
+    details = body.get("provider_specific_fields")
+    if isinstance(details, Mapping) and (guardrail := details.get("guardrail_name")):
+        said = replace(said, words=f"Guardrail '{guardrail}': {said.words}")
+        return _error(GuardrailRefused, said, model, (), redact)
     # No deployment has been asked.
     return _error(_kind_by_proxy(said, body), said, model, (), redact)
 
@@ -225,13 +230,10 @@ def _by_words(text: str) -> type[RequestError] | None:
 def _kind_by_proxy(said: _Said, body: Mapping[str, Any]) -> type[RequestError]:
     """What the proxy says for itself, of the key above all: litellm/proxy/_types.py, ProxyErrorTypes."""
     kind = str(body.get("type") or "")
-    details = body.get("provider_specific_fields")
     if kind == "budget_exceeded":
         return BudgetExceeded
     if told := _by_words(said.text):
         return told
-    if isinstance(details, Mapping) and details.get("guardrail_name"):
-        return ContentRefused
     if kind.endswith("_access_denied"):
         return KeyNotAllowed
     # Without a database the proxy says of an unknown key that it has none, with a 400.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -16,7 +14,9 @@ from .. import catalog, errors, redaction, settings, storage
 from ..engines import library, parameters
 from ..settings.keys import Use
 from ..wording import words_of
+from . import keys as vendor_keys
 from .console import clear_errors, err, out, table
+from .logs import heard, quiet
 from .up import found_config
 
 _Deployment = tuple[settings.Place, dict[str, Any]]
@@ -34,7 +34,7 @@ def check(config: str | None, as_json: bool) -> None:
     CONFIG is LiteLLM's config.yaml [env: LITELLM_CONFIG]; without one it is what `up` would serve. Nothing is
     started, and no vendor is asked. The exit status is 1 when the config cannot be used.
     """
-    with clear_errors(), _quiet():
+    with clear_errors(), quiet():
         reading = settings.read_config(config or found_config(storage.folder(), out=err))
         with err.status("Reading LiteLLM's model registry…"):
             library.import_litellm()
@@ -45,21 +45,6 @@ def check(config: str | None, as_json: bool) -> None:
         _show(report)
     if any(problem["severity"] == "error" for problem in report["problems"]):
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the log's lines: what they would say is shown as problems."""
-    loggers = [logging.getLogger(name) for name in ("llama_stack_provider_litellm", "LiteLLM Router", "LiteLLM")]
-    silent = logging.NullHandler()
-    before = [(logger, logger.propagate, list(logger.handlers)) for logger in loggers]
-    for logger in loggers:
-        logger.propagate, logger.handlers[:] = False, [silent]
-    try:
-        yield
-    finally:
-        for logger, propagates, handlers in before:
-            logger.propagate, logger.handlers[:] = propagates, handlers
 
 
 def _report(reading: settings.Reading) -> dict[str, Any]:
@@ -99,34 +84,17 @@ def _entry(
     """What the catalogue makes of a model; its complaints become problems."""
     place = group[0][0]
     for where, item in group:
-        key = _key(item["litellm_params"])
-        # An `api_key` that is written and empty is an unset variable, which is an error already.
-        if key.startswith("missing") and "api_key" not in item["litellm_params"]:
-            problems.warn(where, name, f"has no key: set {key.removeprefix('missing: ')}, or give it an `api_key`.")
-    heard = _Heard()
-    logger = logging.getLogger(catalog.__name__)
-    logger.addHandler(heard)
-    try:
-        built = catalog.build(parameters.opened(item for _, item in group), library.known_model)
-    except errors.ConfigError as exc:
-        problems.error(place, "", redact(str(exc)))
-        return None
-    finally:
-        logger.removeHandler(heard)
-    for text in heard.texts:
+        if missing := vendor_keys.missing_key(item["litellm_params"]):
+            problems.warn(where, name, f"has no key: {vendor_keys.mend(missing)}")
+    with heard(catalog.__name__) as texts:
+        try:
+            built = catalog.build(parameters.opened(item for _, item in group), library.known_model)
+        except errors.ConfigError as exc:
+            problems.error(place, "", redact(str(exc)))
+            return None
+    for text in texts:
         problems.warn(place, name, redact(text))
     return built.entries.get(name)
-
-
-class _Heard(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
 
 
 def _apply(reading: settings.Reading, redact: redaction.Redactor) -> None:
@@ -181,29 +149,14 @@ def _model(name: str, group: list[_Deployment], entry: catalog.ModelEntry | None
         "input_cost_per_token": entry.input_cost if entry else None,
         "output_cost_per_token": entry.output_cost if entry else None,
         "deployments": [
-            {"model": item["litellm_params"]["model"], "key": _key(item["litellm_params"]), "line": place.line or None}
+            {
+                "model": item["litellm_params"]["model"],
+                "key": vendor_keys.key_of(item["litellm_params"]),
+                "line": place.line or None,
+            }
             for place, item in group
         ],
     }
-
-
-def _key(params: Mapping[str, Any]) -> str:
-    """Whether a deployment has a key, and where from; never the key."""
-    import litellm
-
-    if params.get("api_key"):
-        return "present"
-    if params.get("litellm_credential_name"):
-        return "credential"
-    if any(params.get(name) for name in params if name.startswith(("aws_", "vertex_", "azure_"))):
-        return "present"
-    try:
-        missing = litellm.validate_environment(params["model"], api_base=params.get("api_base"))["missing_keys"]
-    except Exception:  # a vendor that LiteLLM cannot tell from the name
-        return "not known"
-    # An address is no key, and has a default.
-    missing = [name for name in missing if not name.endswith(("_BASE", "_URL"))]
-    return f"missing: {', '.join(missing)}" if missing else "present in the environment, or not needed"
 
 
 def _show(report: Mapping[str, Any]) -> None:

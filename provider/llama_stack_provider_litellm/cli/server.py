@@ -125,13 +125,21 @@ class Server:
         return f" The end of {self.log_file}:\n" + "\n".join(lines)
 
 
-def _check_free(port: int) -> None:
+def port_refusal(port: int) -> tuple[str, str] | None:
+    """Why no server can listen on the port, and the mend; None when one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as exc:
-            raise ServerError(
-                f"Port {port} cannot be used: {exc.strerror}. "
-                f"Stop what listens there, or choose another: --port {port + 1}, or LLAMA_STACK_PORT={port + 1}."
-            ) from None
+            other = port + 1 if port < 65535 else port - 1
+            return (
+                f"Port {port} cannot be used: {exc.strerror}.",
+                f"Stop what listens there, or choose another: --port {other}, or LLAMA_STACK_PORT={other}.",
+            )
+    return None
+
+
+def _check_free(port: int) -> None:
+    if refusal := port_refusal(port):
+        raise ServerError(" ".join(refusal))

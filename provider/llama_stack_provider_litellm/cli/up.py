@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import os
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from rich.markup import escape
 from .. import settings, storage
 from .console import clear_errors, err, out, table
 from .discover import discover
+from .guards import guard_among
+from .packaged import packaged
 from .server import Server
 
 
@@ -55,10 +56,8 @@ def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> No
 
 
 def packaged_run_config() -> Path:
-    """The run config that comes with the package: beside its modules in a wheel, in the checkout else."""
-    packaged = Path(str(importlib.resources.files("llama_stack_provider_litellm") / "run_configs" / "run.yaml"))
-    checkout = Path(__file__).parents[3] / "run_configs" / "run.yaml"
-    return packaged if packaged.exists() else checkout
+    """The run config that comes with the package."""
+    return packaged("run_configs") / "run.yaml"
 
 
 def found_config(store: Path, out: Console = out) -> Path | None:
@@ -87,7 +86,8 @@ def _environment(config: settings.LiteLLMSettings, store: Path) -> dict[str, str
     }
     environment.setdefault("FILES_STORAGE_DIR", str(store / "files"))
     if not environment.get("SAFETY_MODEL"):
-        if guard := _guard_model(config):
+        named = [(str(item["model_name"]), str(item["litellm_params"]["model"])) for item in config.model_list]
+        if guard := guard_among(named):
             environment["SAFETY_MODEL"] = f"litellm/{guard}"
         else:
             err.print(
@@ -95,14 +95,6 @@ def _environment(config: settings.LiteLLMSettings, store: Path) -> dict[str, str
                 "'guard', or set SAFETY_MODEL.[/yellow]"
             )
     return environment
-
-
-def _guard_model(config: settings.LiteLLMSettings) -> str | None:
-    for deployment in config.model_list:
-        name, model = str(deployment["model_name"]), str(deployment["litellm_params"]["model"])
-        if "guard" in f"{name} {model}".lower() and "*" not in name:
-            return name
-    return None
 
 
 def _announce(server: Server, config: settings.LiteLLMSettings) -> None:

@@ -45,7 +45,7 @@ async def ask(get: Get) -> Told:
 def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
     """The catalogue of the proxy at ``url``; ``measured`` are vector sizes that nobody states.
 
-    Raises ConfigError when what the proxy says contradicts itself.
+    Raises ProxyFailed when what the proxy says contradicts itself.
     """
     wildcards = [name for name in told.listed if "*" in name]
     described = [row for row in told.deployments if not _matches(row["model_name"], wildcards)]
@@ -59,11 +59,11 @@ def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
             [*described, *undescribed], lambda upstream: facts.get(upstream, {}), measured=measured, where=_where(url)
         )
     except ConfigError as exc:
-        raise ConfigError(f"The LiteLLM Proxy at {url}: {exc}") from None
+        raise ProxyFailed(f"The LiteLLM Proxy at {url}: {exc}") from None
 
 
-def nothing(url: str, away: str) -> Catalog:
-    """The catalogue of a proxy that nobody has seen yet; ``away`` says why."""
+def nothing(url: str, away: RequestError) -> Catalog:
+    """The catalogue of a proxy that has told none of its models yet; ``away`` says why."""
     return Catalog(entries={}, groups={}, registry=lambda _: {}, where=_where(url), away=away)
 
 

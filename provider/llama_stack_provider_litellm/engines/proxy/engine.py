@@ -100,12 +100,12 @@ class ProxyEngine:
             await self._ready(_BOOT)
         except errors.RequestError as exc:
             self._watch.lost(exc.message)
-            return discovery.nothing(self._url, exc.message)
+            return discovery.nothing(self._url, exc)
         try:
             return await self._read()
-        except (errors.RequestError, errors.ConfigError) as exc:
+        except errors.RequestError as exc:
             self._complain(exc)
-            return discovery.nothing(self._url, str(exc))
+            return discovery.nothing(self._url, exc)
 
     def sources(self) -> tuple[Path, ...]:
         return ()
@@ -155,13 +155,14 @@ class ProxyEngine:
         if self._changed is not None:
             self._changed()
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, returned: bool) -> None:
         """The lists again, when they are old or the proxy has been away, and what can be measured."""
+        models = await self.catalog()
         try:
-            if self._models is None or self._models.away is not None or time.monotonic() - self._read_at > _FRESH:
+            if returned or models.away is not None or time.monotonic() - self._read_at > _FRESH:
                 await self._renew()
-            if self._probes and self._models is not None:
-                await self._measure(self._models.unmeasured - self._probed)
+            if self._probes:
+                await self._measure(models.unmeasured - self._probed)
         except (errors.RequestError, errors.ConfigError) as exc:
             self._complain(exc)
 

@@ -31,11 +31,12 @@ class Watch:
         ask: Callable[[], Awaitable[None]],
         *,
         meanwhile: str,
-        back: Callable[[], Awaitable[None]],
+        back: Callable[[bool], Awaitable[None]],
         hopeless: Callable[[], None],
     ) -> None:
         """``ask`` raises RequestError when the proxy is not ready; ``meanwhile`` says what becomes of requests.
-        ``back`` is awaited after each look that finds it ready, ``hopeless`` called after some that do not."""
+        ``back`` is awaited after each look that finds it ready, and told whether it was away; ``hopeless`` is called
+        after some that do not."""
         self.away: str | None = None
         self._url = url
         self._ask = ask
@@ -57,13 +58,14 @@ class Watch:
             self._wake.set()
         self.away = reason
 
-    def found(self) -> None:
-        """It has answered."""
-        if self.away is not None:
-            logger.warning("The LiteLLM Proxy at %s is back, and gets the requests again.", self._url)
-            metrics.switched("proxy")
-            self._since = time.monotonic()
-        self.away = None
+    def found(self) -> bool:
+        """It has answered; whether it was away."""
+        if self.away is None:
+            return False
+        logger.warning("The LiteLLM Proxy at %s is back, and gets the requests again.", self._url)
+        metrics.switched("proxy")
+        self._since, self.away = time.monotonic(), None
+        return True
 
     async def run(self) -> None:
         """Look, for as long as this is not cancelled."""
@@ -78,8 +80,7 @@ class Watch:
                     self._hopeless()
             else:
                 in_vain = 0
-                self.found()
-                await self._back()
+                await self._back(self.found())
             self._wake.clear()
             if self.away is None:
                 await self._sleep(_EVERY)
