@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,9 +25,15 @@ def clear_errors() -> Iterator[None]:
     """End the command with the error's own words and status 1, not with a traceback."""
     try:
         yield
+    except ValidationError as exc:
+        # Without the value, which may be a secret.
+        words = "; ".join(str(error["msg"]).removeprefix("Value error, ") for error in exc.errors(include_input=False))
     except LiteLLMProviderError as exc:
-        err.print(f"[red]Error:[/red] {escape(str(exc))}")
-        raise click.exceptions.Exit(1) from None
+        words = str(exc)
+    else:
+        return
+    err.print(f"[red]Error:[/red] {escape(words)}")
+    raise click.exceptions.Exit(1)
 
 
 def table(*columns: str) -> Table:

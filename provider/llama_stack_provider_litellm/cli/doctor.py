@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from itertools import groupby
-from typing import get_args
 
 import click
 from rich.markup import escape
 
-from ..config import DEFAULT_PROXY_URL, Mode
+from ..config import Mode
+from . import options
 from .checks.examination import Examination, Report
 from .checks.finding import Finding
 from .console import err, out
@@ -25,32 +25,11 @@ _INDENT = " " * 11
 
 
 @click.command()
-@click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
-@click.option(
-    "--mode",
-    type=click.Choice(get_args(Mode)),
-    envvar="LITELLM_MODE",
-    default="embedded",
-    show_default=True,
-    show_envvar=True,
-)
-@click.option(
-    "--proxy-url",
-    envvar="LITELLM_PROXY_URL",
-    default=DEFAULT_PROXY_URL,
-    show_default=True,
-    show_envvar=True,
-    help="The LiteLLM Proxy of the modes proxy and auto; its key is taken from LITELLM_PROXY_API_KEY.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    envvar="LLAMA_STACK_PORT",
-    default=8321,
-    show_default=True,
-    show_envvar=True,
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.config
+@options.mode
+@options.proxy_url
+@options.port
+@options.as_json
 def doctor(path: str | None, mode: Mode, proxy_url: str, port: int, as_json: bool) -> None:
     """Look for what keeps a stack from working here, and say how to mend it.
 

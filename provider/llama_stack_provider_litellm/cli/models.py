@@ -1,4 +1,4 @@
-"""``llama-stack-litellm models``: what a LiteLLM config gives."""
+"""``llama-stack-litellm models``: what a LiteLLM config, or a LiteLLM Proxy, gives."""
 
 from __future__ import annotations
 
@@ -9,27 +9,39 @@ import logging
 import click
 
 from .. import settings, storage
-from ..engines.router import RouterEngine
+from ..config import Mode
+from ..engines.choosing import engine_of
+from ..engines.proxy import watch
+from . import options
 from .console import clear_errors, err, out
 from .listing import listed, row
 from .up import found_config
 
 
 @click.command()
-@click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(path: str | None, as_json: bool) -> None:
-    """Show the models that a LiteLLM config gives.
+@options.config
+@options.mode
+@options.proxy_url
+@options.as_json
+def models(path: str | None, mode: Mode, proxy_url: str, as_json: bool) -> None:
+    """Show the models that a LiteLLM config gives, or a LiteLLM Proxy.
 
-    Without one these are the models that `up` would serve.
+    Without a config these are the models that `up` would serve.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # That a proxy is away is said here at the end.
+    logging.getLogger(watch.__name__).setLevel(logging.ERROR)
     with clear_errors():
-        config = settings.load(path or found_config(storage.folder(), out=err))
-        with err.status("Reading LiteLLM's model registry…"):
-            entries = list(asyncio.run(RouterEngine(config).catalog()).entries.values())
+        if mode != "proxy":
+            path = str(settings.load(path or found_config(storage.folder(), out=err)).path)
+        engine = engine_of(options.provider_config(mode, proxy_url, path or ""))
+        with err.status("Asking for the models…"):
+            catalog = asyncio.run(engine.catalog())
+        if catalog.away is not None and not catalog.entries:
+            raise catalog.away
+    entries = list(catalog.entries.values())
     if as_json:
         click.echo(json.dumps([row(entry) for entry in entries], indent=2))
         return
     out.print(listed(entries))
-    out.print(f"[dim]from {config.path}[/dim]")
+    out.print(f"[dim]from {catalog.where.replace('the LiteLLM config', path or '')}[/dim]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from .. import settings, storage
+from ..config import LiteLLMConfig, Mode
+from ..engines.proxy import ProxyEngine
+from . import options
 from .console import clear_errors, err, out, table
 from .discover import discover
 from .guards import guard_among
@@ -19,38 +23,36 @@ from .server import Server
 
 
 @click.command()
-@click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    envvar="LLAMA_STACK_PORT",
-    default=8321,
-    show_default=True,
-    show_envvar=True,
-)
+@options.config
+@options.mode
+@options.proxy_url
+@options.port
 @click.option("--run-config", type=click.Path(exists=True, dir_okay=False), help="Another run.yaml for the stack.")
 @click.option("--verbose", is_flag=True, help="Show the server's log.")
-def up(path: str | None, port: int, run_config: str | None, verbose: bool) -> None:
-    """Start a Llama Stack server on a LiteLLM config; Ctrl-C stops it.
+def up(path: str | None, mode: Mode, proxy_url: str, port: int, run_config: str | None, verbose: bool) -> None:
+    """Start a Llama Stack server on a LiteLLM config, or on a LiteLLM Proxy; Ctrl-C stops it.
 
     Without a config one is made from the provider keys in the environment and a running Ollama;
-    without these the demo models are served.
+    without these the demo models are served. In mode `proxy` the proxy has the config.
     """
     store = storage.folder()
     with clear_errors():
-        config = settings.load(path or found_config(store))
+        asked = options.provider_config(mode, proxy_url)
+        config = settings.load(path or found_config(store)) if mode != "proxy" else None
+        sources = [asked.proxy.url] if mode != "embedded" else []
+        sources += [str(config.path)] if config else []
         server = Server(
             run_config=Path(run_config) if run_config else packaged_run_config(),
             port=port,
             log_file=None if verbose else store / "server.log",
-            environment=_environment(config, store),
+            environment=_environment(asked, config, store),
         )
         with server:
             with err.status("Starting Llama Stack…"):
                 server.wait_until_ready()
             for warning in server.warnings():
                 err.print(f"[yellow]{escape(warning)}[/yellow]")
-            _announce(server, config)
+            _announce(server, " and ".join(sources))
             server.wait()
     out.print("Stopped.")
 
@@ -78,31 +80,44 @@ def found_config(store: Path, out: Console = out) -> Path | None:
     return target
 
 
-def _environment(config: settings.LiteLLMSettings, store: Path) -> dict[str, str]:
+def _environment(asked: LiteLLMConfig, config: settings.LiteLLMSettings | None, store: Path) -> dict[str, str]:
     environment = {
         **os.environ,
-        "LITELLM_CONFIG": str(config.path.absolute()),
+        "LITELLM_MODE": asked.mode,
+        "LITELLM_PROXY_URL": asked.proxy.url,
         "SQLITE_STORE_DIR": str(store),
     }
+    if config is not None:
+        environment["LITELLM_CONFIG"] = str(config.path.absolute())
     environment.setdefault("FILES_STORAGE_DIR", str(store / "files"))
     if not environment.get("SAFETY_MODEL"):
-        named = [(str(item["model_name"]), str(item["litellm_params"]["model"])) for item in config.model_list]
-        if guard := guard_among(named):
+        if guard := guard_among(_named(asked, config)):
             environment["SAFETY_MODEL"] = f"litellm/{guard}"
         else:
             err.print(
-                "[yellow]No guard model in the config: there will be no shield. Add a model whose name holds "
-                "'guard', or set SAFETY_MODEL.[/yellow]"
+                "[yellow]No guard model: there will be no shield. Add a model whose name holds 'guard', or set "
+                "SAFETY_MODEL.[/yellow]"
             )
     return environment
 
 
-def _announce(server: Server, config: settings.LiteLLMSettings) -> None:
+def _named(asked: LiteLLMConfig, config: settings.LiteLLMSettings | None) -> list[tuple[str, str]]:
+    """The models' names, and what is behind each: the proxy's first, where one is asked."""
+    named: list[tuple[str, str]] = []
+    if asked.mode != "embedded":
+        entries = asyncio.run(ProxyEngine(asked.proxy).catalog()).entries.values()
+        named += [(entry.name, " ".join(entry.deployments)) for entry in entries]
+    if config is not None:
+        named += [(str(item["model_name"]), str(item["litellm_params"]["model"])) for item in config.model_list]
+    return named
+
+
+def _announce(server: Server, source: str) -> None:
     models = server.models()
     if not models:
         err.print(
-            f"[yellow]The stack runs at {server.url}, but {config.path} gives it no model. "
-            "Add one and restart.[/yellow]"
+            f"[yellow]The stack runs at {server.url}, but {source} gives it no model yet. `llama-stack-litellm doctor` "
+            "says why; the stack takes it up by itself when there is one.[/yellow]"
         )
         return
     shown = table("model", "type", "dimension")
@@ -111,7 +126,7 @@ def _announce(server: Server, config: settings.LiteLLMSettings) -> None:
         kind = model["model_type"] + (" (wildcard)" if metadata.get("wildcard") else "")
         shown.add_row(model["identifier"], kind, str(metadata.get("embedding_dimension", "")))
     chat = next((model["identifier"] for model in models if model["model_type"] == "llm"), models[0]["identifier"])
-    out.print(f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  [dim](models from {config.path})[/dim]\n")
+    out.print(f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  [dim](models from {source})[/dim]\n")
     out.print(shown)
     out.print(
         "\n[dim]from llama_stack_client import LlamaStackClient[/dim]\n"

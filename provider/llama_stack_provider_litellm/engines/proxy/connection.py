@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
@@ -41,11 +42,13 @@ class Connection:
         url = self._config.url
         try:
             yield
-        except (aiohttp.ClientSSLError, ssl.SSLError) as exc:
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as exc:
             raise ProxyGone(
                 f"The LiteLLM Proxy at {url} shows a certificate that is not trusted: {_words(exc)}. If it is yours, "
                 "name the file of its CA in `proxy.ca` (LITELLM_PROXY_CA)."
             ) from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise self._gone("what listens there speaks no TLS (is its address http://, without the s?)") from None
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionResetError) as exc:
             raise self._gone(_words(exc)) from None
         except aiohttp.ServerTimeoutError:
@@ -145,6 +148,15 @@ class Connection:
 
 
 def _words(exc: BaseException) -> str:
+    """What aiohttp's exception says, less its own addresses and flags."""
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return "there is no such host"
+    if isinstance(exc, aiohttp.ConnectionTimeoutError):
+        return "no connection within `proxy.connect_timeout`"
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return str(getattr(exc.certificate_error, "verify_message", "") or exc.certificate_error).rstrip(".")
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno).lower()
     return (str(exc) or type(exc).__name__).rstrip(".")
 
 
