@@ -62,6 +62,7 @@ load: .venv/installed ## Run the two minutes of load that `make test` leaves out
 docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -W ignore -m tests.compatibility
 	$(BIN)/python -m tests.config_page
+	$(BIN)/python -m tests.provider_page
 
 wheel: .venv/installed ## Make the wheel, into dist/
 	@rm -rf dist

@@ -17,6 +17,8 @@ from tests.upstream.process import Upstream
 
 GUARDRAIL = {"guardrail": "tests.proxy_guardrail.Forbidden", "mode": "pre_call", "default_on": True, "word": "xyzzy"}
 
+pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+
 
 @pytest.fixture(scope="module")
 def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:

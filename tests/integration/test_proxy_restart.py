@@ -26,6 +26,8 @@ PAUSE = 0.3
 # How long, in seconds, the stack may take to use a proxy that is ready again.
 BACK = 10
 
+pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+
 
 def config(upstream: Upstream, key: str) -> str:
     params = f"{{model: openai/gpt-4o-mini, api_key: {key}, api_base: '{upstream.url}/v1'}}"

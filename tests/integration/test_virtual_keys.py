@@ -20,6 +20,8 @@ from tests.upstream.process import Upstream
 CALLERS = 1_000
 AT_ONCE = 100
 
+pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+
 
 @contextmanager
 def on_imitation(folder: Path, mode: str, **env: str) -> Iterator[tuple[Stack, Imitation]]:

@@ -1,0 +1,124 @@
+"""What docs/modes.md, docs/migrating.md and the README say of a LiteLLM Proxy, done as they say it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.imitation import imitation_proxy
+from tests.processes import ROOT, clean_environment, free_port
+from tests.readme import DOCS, blocks, scripts
+from tests.stack import RUN_CONFIG, Stack
+
+pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+
+
+@contextmanager
+def shell(script: str, folder: Path, **env: str) -> Iterator[Path]:
+    """A script that runs, in the checkout, until it is left; the file that it writes to."""
+    said = folder / f"said-{free_port()}"
+    with said.open("w") as out:
+        # A group of its own, so that what the script has started ends with it.
+        process = subprocess.Popen(
+            ["bash", "-ec", script], cwd=ROOT, env={**clean_environment(folder), **env}, stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield said
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until_answers(url: str, said: Path, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            httpx.get(url, timeout=2).raise_for_status()
+            return
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline, said.read_text()[-3000:]
+            time.sleep(0.1)
+
+
+def ask(url: str, model: str) -> httpx.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+    return httpx.post(f"{url}/v1/openai/v1/chat/completions", json=body, timeout=30)
+
+
+def test_a_proxy_and_a_stack_on_it(tmp_path: Path) -> None:
+    first, second = scripts("Start", DOCS / "modes.md")
+    key = "sk-of-both-terminals-in-this-test"
+    # Both terminals have the key that the first line makes.
+    first = re.sub(r"^export LITELLM_PROXY_API_KEY=.*$", f"export LITELLM_PROXY_API_KEY={key}", first, flags=re.M)
+    assert f"={key}" in first
+    port, stack_port = free_port(), free_port()
+    url, stack_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{stack_port}"
+    with shell(first, tmp_path, LITELLM_PROXY_PORT=str(port)) as said:
+        until_answers(f"{url}/health/readiness", said)
+        env = {"LITELLM_PROXY_URL": url, "LITELLM_PROXY_API_KEY": key, "LLAMA_STACK_PORT": str(stack_port)}
+        with shell(second, tmp_path, **env) as said:
+            until_answers(f"{stack_url}/v1/health", said)
+            models = httpx.get(f"{stack_url}/v1/models", timeout=30).json()["data"]
+            chat = next(model["identifier"] for model in models if model["model_type"] == "llm")
+            assert ask(stack_url, chat).json()["litellm"]["served_by"] == "proxy"
+
+
+def test_a_proxy_without_a_key_says_how_to_make_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["make", "proxy"], cwd=ROOT, env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert re.search(r"export LITELLM_PROXY_API_KEY=sk-\w{40}", done.stderr)
+
+
+def test_the_doctor_of_the_migration(tmp_path: Path) -> None:
+    (script,) = [script for script in scripts("From `remote::openai`", DOCS / "migrating.md") if "doctor" in script]
+    with imitation_proxy() as proxy:
+        script = script.replace("sk-…", "sk-a").replace("http://127.0.0.1:4000", proxy.url)
+        with shell(f"{script.strip()} --port {free_port()}; echo ended with $?", tmp_path) as said:
+            deadline = time.monotonic() + 60
+            while "ended with" not in said.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert "litellm/gpt" in said.read_text()
+        assert "ended with 0" in said.read_text()
+
+
+@pytest.mark.parametrize("provider", ["litellm", "openai"])
+def test_the_provider_of_the_migration(tmp_path: Path, provider: str) -> None:
+    diff = blocks("diff", "From `remote::openai`", DOCS / "migrating.md")[0]
+    after = "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
+    (entry,) = yaml.safe_load(after)["providers"]["inference"]
+    run_config = yaml.safe_load(RUN_CONFIG.read_text())
+    with imitation_proxy() as proxy:
+        assert entry["config"]["proxy"]["url"] == "http://127.0.0.1:4000"
+        entry["config"]["proxy"]["url"] = f"{proxy.url}/v1"
+        # The page says that the old id can stay, for apps that ask by it.
+        entry["provider_id"] = provider
+        run_config["providers"]["inference"] = [entry]
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump(run_config))
+        program = str(Path(sys.executable).with_name("llama"))
+        stack = Stack(tmp_path, {"LITELLM_PROXY_API_KEY": "sk-a"}, [program, "stack", "run", str(path)])
+        try:
+            stack.start()
+            assert "by sk-a" in ask(stack.url, f"{provider}/gpt").text
+            assert "by sk-a" in ask(stack.url, "gpt").text
+        finally:
+            stack.stop()
