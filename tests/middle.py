@@ -6,14 +6,12 @@ import asyncio
 import re
 import socket
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from typing import Self
 
-from tests.in_thread import InThread
-from tests.sockets import end_with_reset, reserve, unread
+from tests.in_thread import BLOCK, InThread, Line, first_of
+from tests.sockets import unread
 
-_BLOCK = 65536
 _GAP = 0.001
 
 
@@ -29,17 +27,14 @@ class _Fault:
 
 
 @dataclass
-class _Line:
-    """A client's connection and the one that goes on to the server; `passed` counts bytes of the faulty answer."""
+class _Line(Line):
+    """A line and the fault of its next answer, of which so many bytes have `passed`."""
 
-    client: socket.socket
-    server: socket.socket
     fault: _Fault | None = None
     passed: int = 0
-    reset: bool = False
 
 
-class Middle(InThread):
+class Middle(InThread[_Line]):
     """A TCP line to a server on this machine, which can be cut, go silent, and spoil answers.
 
     A fault of one answer waits for the next request on any connection; several wait in their order. With `to` it
@@ -47,18 +42,16 @@ class Middle(InThread):
     """
 
     def __init__(self, port: int) -> None:
-        self.port = 0
-        self.made = 0
+        super().__init__(_Line)
         self._server_port = port
         self._size = 0
         self._waiting: deque[_Fault] = deque()
-        self._lines: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._flowing = asyncio.Event()
 
-    @property
-    def open(self) -> int:
-        """How many connections there are; `made` counts them all."""
-        return len(self._lines)
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.mend()
+        return self
 
     @property
     def waiting(self) -> int:
@@ -67,7 +60,7 @@ class Middle(InThread):
 
     def cut(self) -> None:
         """Refuse connections, and end those that there are."""
-        self._do(self._cut())
+        self._do(self._end())
 
     def hang(self) -> None:
         """Accept, and answer nothing; also on the connections that there are."""
@@ -96,16 +89,6 @@ class Middle(InThread):
         """Answer the next request, an HTTP one, with these bytes; the server never sees it."""
         self._do(self._expect(_Fault(to, raw=raw, close=close)))
 
-    async def _begin(self) -> None:
-        self._place = reserve()
-        self.port = self._place.getsockname()[1]
-        self._flowing = asyncio.Event()
-        await self._mend()
-
-    async def _end(self) -> None:
-        await self._cut()
-        self._place.close()
-
     async def _expect(self, fault: _Fault) -> None:
         self._waiting.append(fault)
 
@@ -116,58 +99,14 @@ class Middle(InThread):
         self._flowing.set()
         self._waiting.clear()
         self._size = 0
-        if self._accepting is None:
-            listener = reserve(self.port)
-            listener.setblocking(False)
-            listener.listen(512)
-            self._accepting = asyncio.create_task(self._accept(listener))
+        await self._listen()
 
-    async def _cut(self) -> None:
-        gone = [*self._lines, *([self._accepting] if self._accepting else [])]
-        self._accepting = None
-        for task in gone:
-            task.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
-
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                client, _ = await self._loop.sock_accept(listener)
-                self.made += 1
-                task = asyncio.create_task(self._carry(client))
-                self._lines.add(task)
-                task.add_done_callback(self._lines.discard)
-                # Of a task that ends before it began too.
-                task.add_done_callback(partial(_close, client))
-
-    async def _carry(self, client: socket.socket) -> None:
-        line = _Line(client, socket.socket())
-        sides = (line.client, line.server)
-        for side in sides:
-            side.setblocking(False)
-            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pumps: list[asyncio.Task[None]] = []
-        try:
-            await self._loop.sock_connect(line.server, ("127.0.0.1", self._server_port))
-            pumps = [asyncio.create_task(pump(line)) for pump in (self._pass_requests, self._pass_answers)]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        except OSError:
-            # No server: the client sees the end of its connection.
-            pass
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            for side in sides:
-                if line.reset:
-                    end_with_reset(side)
-                else:
-                    with suppress(OSError):
-                        side.shutdown(socket.SHUT_RDWR)
-                side.close()
+    async def _carry(self, line: _Line) -> None:
+        await self._loop.sock_connect(line.server, ("127.0.0.1", self._server_port))
+        await first_of(self._pass_requests(line), self._pass_answers(line))
 
     async def _pass_requests(self, line: _Line) -> None:
-        while data := await self._loop.sock_recv(line.client, _BLOCK):
+        while data := await self._loop.sock_recv(line.client, BLOCK):
             if line.passed:
                 # The answer that was meant was shorter, and this is another request.
                 line.fault, line.passed = None, 0
@@ -192,7 +131,7 @@ class Middle(InThread):
         return fault
 
     async def _pass_answers(self, line: _Line) -> None:
-        while data := await self._loop.sock_recv(line.server, _BLOCK):
+        while data := await self._loop.sock_recv(line.server, BLOCK):
             await self._flowing.wait()
             fault = line.fault
             if fault is None:
@@ -218,12 +157,8 @@ class Middle(InThread):
 
     async def _read_request(self, client: socket.socket, data: bytes) -> None:
         """Reads the rest of a request that begins with `data`."""
-        while not _is_whole(data) and (more := await self._loop.sock_recv(client, _BLOCK)):
+        while not _is_whole(data) and (more := await self._loop.sock_recv(client, BLOCK)):
             data += more
-
-
-def _close(client: socket.socket, _: object) -> None:
-    client.close()
 
 
 def _is_whole(request: bytes) -> bool:

@@ -155,3 +155,11 @@ def test_the_key_does_not_show() -> None:
     assert caller.api_key == "sk-planted-1"
     assert "planted" not in f"{caller!r} {caller}"
     assert "planted" not in repr(ProviderData.model_validate({"litellm_api_key": "sk-planted-1"}))
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-planted\r\nx-mine: 1", "sk-planted\n", "sk-planted\x00", "sk-plänted", "sk-planted☃"]
+)
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    message = refusal({"litellm_api_key": key})
+    assert message == "litellm_api_key holds what no HTTP header can carry."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import litellm
 import pytest
 
-from llama_stack_provider_litellm import catalog
+from llama_stack_provider_litellm import catalog, errors
 from llama_stack_provider_litellm.catalog import Catalog, ModelEntry
 from llama_stack_provider_litellm.engines.library import known_model
 from llama_stack_provider_litellm.errors import ConfigError
@@ -338,3 +339,27 @@ def test_an_alias_of_nothing_is_left_out(caplog: pytest.LogCaptureFixture, alias
 def test_unreadable_aliases(aliases: object) -> None:
     with pytest.raises(ConfigError, match="model_group_alias"):
         catalog.build(ALIASED, fake_registry, aliases)
+
+
+def test_of_a_name_that_two_catalogues_have_the_first_is_meant() -> None:
+    first = catalog.build([deployment("both", "openai/chatter"), deployment("mine", "openai/chatter")], fake_registry)
+    second = catalog.build([deployment("both", "anthropic/chatter"), deployment("wild/*", "openai/*")], fake_registry)
+    both = catalog.together(first, second)
+    assert sorted(both.entries) == ["both", "mine", "wild/*"]
+    assert both.entries["both"].deployments == ("openai/chatter",)
+    assert both.deployments("both") == first.deployments("both")
+    talker = both.resolve("wild/talker")
+    assert talker is not None and talker.context_length == 500
+    assert both.where == "the LiteLLM config or the LiteLLM config"
+
+
+def test_a_catalogue_that_is_not_known_yet_says_why() -> None:
+    models = build()
+    away = dataclasses.replace(models, away=errors.KeyRefused("No such key."))
+    error = away.not_found("gpt")
+    assert (type(error), error.model) == (errors.KeyRefused, "gpt")
+    assert error.message == "Model 'gpt' cannot be looked up. No such key."
+    gone = dataclasses.replace(models, away=errors.ProxyGone("It is gone.")).not_found("gpt")
+    assert type(gone) is errors.ModelsUnknown, "which is no reason to fail over again"
+    assert catalog.together(away, models).away is away.away
+    assert catalog.together(models, away).away is None

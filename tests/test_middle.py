@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -168,10 +169,22 @@ def test_pieces(line: Middle, http: httpx.Client) -> None:
     assert len(raw(line)[0]) < 5
 
 
-def test_it_ends_connections_when_there_is_no_server() -> None:
+def test_it_keeps_no_socket(proxy: Imitation) -> None:
+    for _ in range(30):
+        with Middle(proxy.port) as line:
+            clients = [socket.create_connection(("127.0.0.1", line.port)) for _ in range(3)]
+            for one in clients:
+                one.close()
+    # One that was left open warns when it is collected, which fails the test.
+    gc.collect()
+
+
+def test_it_ends_connections_when_there_is_no_server(caplog: pytest.LogCaptureFixture) -> None:
     with imitation_proxy() as gone, Middle(gone.port) as line:
         gone.stop()
         assert raw_ends(line)
+    gc.collect()
+    assert caplog.text == ""
 
 
 def raw_ends(line: Middle) -> bool:

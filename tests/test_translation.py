@@ -259,7 +259,8 @@ def test_what_the_proxy_says_for_itself(
 
 def test_a_guardrail_is_no_wrong_request() -> None:
     error = told("Violated guardrail policy", 400, "None", provider_specific_fields={"guardrail_name": "no-secrets"})
-    assert type(error) is errors.ContentRefused
+    assert type(error) is errors.GuardrailRefused
+    assert "Guardrail 'no-secrets'" in error.message
     assert type(told("Violated", 400, "None", provider_specific_fields={"x": 1})) is errors.InvalidRequest
 
 

@@ -17,9 +17,10 @@ in place of the answer
 ``[[html]]``                   a 200 with a page to log in
 ``[[hang]]``                   the request is read, and nothing comes
 -----------------------------  ---------------------------------------------------------------------------------------
-an answer that is too large
+an answer that is too large or of another form
 ``[[big MB]]``                 a body of MB megabytes; a stream has as many in events of 64 KB
 ``[[big-event MB]]``           a stream's first event has MB megabytes
+``[[gzip]]``                   the body is compressed, which makes a large one small on the way
 ``[[headers N]]``              N headers more
 ``[[header MB]]``              one header of MB megabytes more
 -----------------------------  ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ _FORMS = {
     "hang": "",
     "big": _NUMBER,
     "big-event": _NUMBER,
+    "gzip": "",
     "headers": _NUMBER,
     "header": _NUMBER,
     "stream-error": r"([45]\d\d)?",

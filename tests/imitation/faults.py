@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
+import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from . import errors
@@ -44,21 +46,33 @@ async def parts(reply: Reply, said: Directives) -> AsyncIterator[bytes]:
         await _never()
     if "slow" in said and not reply.stream:
         await asyncio.sleep(_PAUSE * int(said["slow"]))
+    if "gzip" in said:
+        reply = reply._replace(head=reply.head + b"content-encoding: gzip\r\n")
     head = b"".join((reply.head, *_more_headers(said)))
     if isinstance(reply.body, bytes) and "big" not in said:
-        yield b"%bcontent-length: %d\r\n\r\n" % (head, len(reply.body))
-        yield reply.body[: len(reply.body) // 2] if "short" in said else reply.body
+        body = gzip.compress(reply.body) if "gzip" in said else reply.body
+        yield b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+        yield body[: len(body) // 2] if "short" in said else body
         return
     yield head + b"transfer-encoding: chunked\r\n\r\n"
+    packer = zlib.compressobj(wbits=31) if "gzip" in said else None
+    async for part in _unframed(reply, said):
+        yield _chunk(packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else part)
+    if packer:
+        yield _chunk(packer.flush())
+    if "short" not in said:
+        yield b"0\r\n\r\n"
+
+
+async def _unframed(reply: Reply, said: Directives) -> AsyncIterator[bytes]:
+    """The body of an answer in parts."""
     if isinstance(reply.body, bytes) or not reply.stream:
         body = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body)
         for part in _padded(body, said.get("big")):
-            yield _chunk(part)
+            yield part
     else:
         async for part in _stream(reply.body, said):
-            yield _chunk(part)
-    if "short" not in said:
-        yield b"0\r\n\r\n"
+            yield part
 
 
 async def _stream(body: Iterable[bytes], said: Directives) -> AsyncIterator[bytes]:

@@ -102,17 +102,19 @@ def _all_null() -> dict[str, Any]:
 
 
 def _group(name: str, provider: str, facts: dict[str, Any]) -> dict[str, Any]:
-    nulls = ("max_input_tokens", "max_output_tokens", "input_cost_per_token", "output_cost_per_token", "tpm", "rpm")
-    flags = ("supports_vision", "supports_web_search", "supports_reasoning", "supports_function_calling")
+    limits = ("max_input_tokens", "max_output_tokens", "tpm", "rpm", "itpm", "otpm")
+    prices = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_pixel")
+    health = ("configurable_clientside_auth_params", "health_status", "health_response_time", "health_checked_at")
+    what = ("parallel_function_calling", "vision", "web_search", "url_context", "reasoning", "function_calling")
     return {
         "model_group": name,
         "providers": [provider],
-        **dict.fromkeys(nulls),
-        **dict.fromkeys(flags, False),
+        **dict.fromkeys((*limits, *prices, *health)),
+        **{f"supports_{name}": False for name in (*what, "fast_mode")},
         **facts,
+        "supported_reasoning_efforts": None,
         "supported_openai_params": _PARAMETERS,
         "is_public_model_group": False,
-        "health_status": None,
     }
 
 

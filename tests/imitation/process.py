@@ -70,7 +70,8 @@ class Imitation:
         """What came since the start or the last `clear`.
 
         ``keys``: how many requests came with each key. ``requests``: the last 1,000, the oldest first (``method``,
-        ``path``, ``key``, ``headers``, ``body``, ``connection``, and ``outcome``: running, answered, cut or left).
+        ``path``, ``query``, ``headers``, ``body``, ``key``, the number of its ``connection``, and ``outcome``: running,
+        answered, cut or left).
         ``connections``: how many are ``open``, were ``made``, and the ``most`` that were open at once; those without
         a request are not counted.
         """

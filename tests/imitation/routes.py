@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Hashable
 from typing import Any
@@ -11,6 +12,7 @@ from . import errors, faults, wire
 from .directives import STREAM_ONLY, DirectiveError, Directives, parse
 from .models import LISTS, find
 
+_GZIP = re.compile(rb"(?i)\r\naccept-encoding:[^\r]*\bgzip\b")
 _KEPT = 1000
 _KEPT_BODY = 65536
 _POSTS = {
@@ -29,7 +31,7 @@ _GETS = {
 class Request:
     """A request, and what became of it: ``running``, ``answered``, ``cut`` by us, ``left`` by the client."""
 
-    __slots__ = ("body", "closes", "head", "key", "method", "number", "of_test", "outcome", "path")
+    __slots__ = ("body", "closes", "head", "key", "method", "number", "of_test", "outcome", "path", "query")
 
     def __init__(self, head: bytes, body: bytes, number: int) -> None:
         self.head = head
@@ -37,7 +39,7 @@ class Request:
         self.number = number
         self.outcome = "running"
         self.method, target, _ = head[: head.find(b"\r\n")].decode("latin-1").split(" ", 2)
-        self.path = target.partition("?")[0]
+        self.path, _, self.query = target.partition("?")
         self.of_test = self.path.startswith("/_")
         lower = head.lower()
         self.closes = b"\r\nconnection: close\r\n" in lower
@@ -54,8 +56,8 @@ class Request:
                 body = json.loads(self.body)
             except ValueError:
                 body = self.body.decode(errors="replace") or None
-        said = {"method": self.method, "path": self.path, "key": self.key, "headers": headers, "body": body}
-        return {**said, "outcome": self.outcome, "connection": self.number}
+        came = {"method": self.method, "path": self.path, "query": self.query, "headers": headers, "body": body}
+        return {**came, "key": self.key, "outcome": self.outcome, "connection": self.number}
 
 
 class State:
@@ -87,7 +89,10 @@ class State:
         try:
             reply, text, model = (refusal, "", "") if refusal else self._called(request, path)
             said = self._directives(self.behaviour.get(path, "") + text)
-            reply = faults.in_place(reply, said, model)
+            if said:
+                reply = faults.in_place(reply, said, model)
+            elif reply.packs and _GZIP.search(request.head):
+                reply = reply.packed()
             if not reply.stream and (odd := STREAM_ONLY & said.keys()):
                 raise DirectiveError(f"{sorted(odd)} can be said of a stream only")
         except DirectiveError as error:

@@ -118,8 +118,6 @@ class Connection(asyncio.Protocol):
         where, _, number = said.get("cut", "").rpartition(" ")
         left = int(number) if number and not where else None
         async for part in faults.parts(reply, said):
-            # Others have their turn, however fast this client reads.
-            await asyncio.sleep(0)
             for piece in [part[at : at + size] for at in range(0, len(part), size)] if size else [part]:
                 if size:
                     await asyncio.sleep(_GAP)

@@ -6,6 +6,7 @@ The bytes are put together by hand: ``json.dumps`` and an object per header woul
 from __future__ import annotations
 
 import base64
+import gzip
 import itertools
 import json
 import struct
@@ -20,6 +21,7 @@ from uuid import uuid4
 from .models import Model
 
 VECTOR_SIZE = 64
+_PACKED_FROM = 500
 LAST = (
     b"vary: Origin\r\nx-frame-options: DENY\r\ncontent-security-policy: frame-ancestors 'none'\r\n"
     b"x-content-type-options: nosniff\r\n"
@@ -31,6 +33,7 @@ _SUM = (
     b"x-litellm-response-cost-tool-usage: 0.0\r\nx-litellm-key-spend: %b\r\n"
 )
 _NO_SUM = _SUM % (b"0.0", b"0.0", b"0.0", b"0.0")
+_NO_PRICE = b"x-litellm-key-spend: 0.0\r\n"
 _DURATIONS = (
     b"x-litellm-response-duration-ms: 12.637853622436523\r\nx-litellm-overhead-duration-ms: 9.3627\r\n"
     b"x-litellm-callback-duration-ms: 0.0\r\nllm_provider-server: uvicorn\r\n"
@@ -60,12 +63,21 @@ _dated = (0, b"")
 class Reply(NamedTuple):
     """An answer: its head without the lines on the body's length, and its body.
 
-    A body in parts is sent chunked. The parts of a `stream` are the data of its events.
+    A body in parts is sent chunked. The parts of a `stream` are the data of its events. What `packs` is compressed for
+    clients that accept that: lists of models, and embeddings.
     """
 
     head: bytes
     body: bytes | Iterable[bytes]
     stream: bool = False
+    packs: bool = False
+
+    def packed(self) -> Reply:
+        """The same answer, compressed."""
+        if not isinstance(self.body, bytes) or len(self.body) < _PACKED_FROM:
+            return self
+        head = self.head.replace(b"vary: Origin\r\n", b"vary: Origin, Accept-Encoding\r\n")
+        return Reply(head + b"content-encoding: gzip\r\n", gzip.compress(self.body))
 
 
 class Ask(NamedTuple):
@@ -125,8 +137,8 @@ def embeddings(ask: Ask) -> Reply:
     usage = {"completion_tokens": 0, "prompt_tokens": used, "total_tokens": used}
     details = {"completion_tokens_details": None, "prompt_tokens_details": None}
     said = {"model": ask.group, "data": rows, "object": "list", "usage": {**usage, **details}}
-    sums = _NO_SUM if ask.model.price else b"x-litellm-key-spend: 0.0\r\n"
-    return Reply(_head(ask, sums) + LAST, json.dumps(said, separators=(",", ":")).encode())
+    sums = _NO_SUM if ask.model.price else _NO_PRICE
+    return Reply(_head(ask, sums) + LAST, json.dumps(said, separators=(",", ":")).encode(), packs=True)
 
 
 def rerank(ask: Ask) -> Reply:
@@ -147,7 +159,7 @@ def rerank(ask: Ask) -> Reply:
 
 def plain(body: bytes) -> Reply:
     """A list of models, or a health check."""
-    return Reply(b"HTTP/1.1 200 OK\r\ndate: %b\r\n" % date() + _JSON + LAST, body)
+    return Reply(b"HTTP/1.1 200 OK\r\ndate: %b\r\n" % date() + _JSON + LAST, body, packs=True)
 
 
 def _completion(ask: Ask, form: bytes, events: Any) -> Reply:
@@ -155,7 +167,8 @@ def _completion(ask: Ask, form: bytes, events: Any) -> Reply:
     head = b"%08x%b" % (next(_numbers), _unique[8:].encode())
     model = encode_basestring(ask.group).encode()
     if ask.body.get("stream"):
-        sums = _NO_SUM if ask.model.price else b"x-litellm-key-spend: 0.0\r\n"
+        # In a stream of plain text LiteLLM says less.
+        sums = _NO_SUM if ask.model.price and form is _CHAT else _NO_PRICE
         return Reply(_head(ask, sums, _EVENTS) + LAST, events(ask, head, model), stream=True)
     answer = encode_basestring(ask.answer).encode()
     counts = (completion, prompt, prompt + completion)
@@ -166,9 +179,9 @@ def _completion(ask: Ask, form: bytes, events: Any) -> Reply:
 def _sums(model: Model, prompt: int, completion: int) -> bytes:
     # Where LiteLLM knows no price it is silent.
     if model.price is None:
-        return b"x-litellm-key-spend: 0.0\r\n"
+        return _NO_PRICE
     first, second = prompt * model.price[0], completion * model.price[1]
-    total = b"%b" % repr(round(first + second, 12)).encode()
+    total = repr(round(first + second, 12)).encode()
     parts = (total, repr(round(first, 12)).encode(), repr(round(second, 12)).encode(), total)
     return b"x-litellm-response-cost: %b\r\n" % total + _SUM % parts
 
@@ -190,25 +203,28 @@ def _head(ask: Ask, sums: bytes, kind: bytes = _JSON) -> bytes:
 
 
 def _chat_events(ask: Ask, head: bytes, model: bytes) -> Iterator[bytes]:
-    begin = b'{"id":"chatcmpl-%b","object":"chat.completion.chunk","created":%d,"model":%b,' % (
-        head,
-        int(time.time()),
-        model,
-    )
+    created = int(time.time())
+    begin = b'{"id":"chatcmpl-%b","object":"chat.completion.chunk","created":%d,"model":%b,' % (head, created, model)
     begin += b'"choices":[{"index":0,"delta":{'
     yield begin + b'"role":"assistant","content":""}}]}'
     for piece in _pieces(ask):
         yield begin + b'"content":%b}}]}' % encode_basestring(piece).encode()
     yield begin + b'},"finish_reason":"stop"}]}'
     if usage := _usage(ask):
-        yield begin + b"}}]," + usage
+        first = b'{"id":"chatcmpl-%b","created":%d,"model":%b,"object":"chat.completion.chunk",' % (
+            head,
+            created,
+            model,
+        )
+        yield first + b'"choices":[{"index":0,"delta":{}}],' + usage
     yield b"[DONE]"
 
 
 def _text_events(ask: Ask, head: bytes, model: bytes) -> Iterator[bytes]:
+    created = int(time.time())
     begin = b'{"id":"chatcmpl-%b","object":"text_completion","created":%d,"model":%b,"choices":[{' % (
         head,
-        int(time.time()),
+        created,
         model,
     )
     yield begin + b'"index":0,"text":""}]}'
