@@ -11,5 +11,5 @@ _SWITCHES = _METER.create_counter(
 
 
 def switched(to: str) -> None:
-    """Count that requests go to ``proxy`` or ``embedded`` from now on."""
+    """Count that requests go to ``proxy``, ``embedded`` or ``nowhere`` from now on."""
     _SWITCHES.add(1, {"to": to})

@@ -7,7 +7,8 @@ from typing import get_args
 
 import click
 
-from ..config import DEFAULT_PROXY_URL, LiteLLMConfig, Mode
+from ..address import DEFAULT_PROXY_URL
+from ..config import LiteLLMConfig, Mode
 
 config = click.option("--config", "path", envvar="LITELLM_CONFIG", help="LiteLLM's config.yaml. [env: LITELLM_CONFIG]")
 mode = click.option(

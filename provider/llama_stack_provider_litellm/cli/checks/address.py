@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ...config import proxy_root
+from ...address import environment_proxy, proxy_root
 from .finding import Finding
 
 _START = "Start the proxy, or give its address: --proxy-url, or LITELLM_PROXY_URL."
@@ -41,9 +41,7 @@ class Address:
     @property
     def http_proxy(self) -> str | None:
         """The HTTP proxy through which the environment sends what is asked of it."""
-        if urllib.request.proxy_bypass(self.host):
-            return None
-        return urllib.request.getproxies().get(self.scheme)
+        return environment_proxy(self.root)
 
 
 def trusted(ca: str) -> ssl.SSLContext:

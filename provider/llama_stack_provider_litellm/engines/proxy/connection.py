@@ -7,16 +7,15 @@ import io
 import json
 import os
 import ssl
-import urllib.request
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
+from ...address import environment_proxy
 from ...config import ProxySettings
-from ...errors import ConfigError, ProxyFailed, ProxyGone, UpstreamTimeout
+from ...errors import ConfigError, InvalidRequest, ProxyFailed, ProxyGone, UpstreamTimeout
 
 MOST_BYTES = 64 * 2**20
 """A longer answer is refused. The longest honest ones are embeddings, which are asked for in batches that fit."""
@@ -31,13 +30,15 @@ class Connection:
     def __init__(self, config: ProxySettings) -> None:
         self._config = config
         self._ssl = _tls(config)
-        self._through = _environment_proxy(config.url)
+        # Not aiohttp's own reading of it, which would also open ~/.netrc, on the event loop, and put a key from there
+        # in the place of ours.
+        self._through = environment_proxy(config.url)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Timeout] = set()
 
-    @asynccontextmanager
-    async def failures(self) -> AsyncIterator[None]:
+    @contextmanager
+    def failures(self) -> Iterator[None]:
         """Whatever aiohttp raises within, in our words."""
         url = self._config.url
         try:
@@ -49,8 +50,8 @@ class Connection:
             ) from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
             raise self._gone("what listens there speaks no TLS (is its address http://, without the s?)") from None
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionResetError) as exc:
-            raise self._gone(_words(exc)) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise self._gone("no connection within `proxy.connect_timeout`") from None
         except aiohttp.ServerTimeoutError:
             raise UpstreamTimeout(
                 f"The LiteLLM Proxy at {url} has been silent for {self._config.timeout:g} s. Try again, or raise "
@@ -58,6 +59,8 @@ class Connection:
             ) from None
         except aiohttp.ClientPayloadError as exc:
             raise ProxyFailed(f"The LiteLLM Proxy at {url} broke its answer off: {_words(exc)}.") from None
+        except aiohttp.ClientHttpProxyError as exc:
+            raise self._gone(f"the HTTP proxy that the environment names says {exc.status} {exc.message}") from None
         except aiohttp.ClientResponseError as exc:
             raise ProxyFailed(f"The LiteLLM Proxy at {url} sent what is no HTTP: {_words(exc)}.") from None
         except (aiohttp.ClientError, OSError) as exc:
@@ -73,25 +76,26 @@ class Connection:
 
         Raises ProxyGone when there is no such head.
         """
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        method = "GET" if data is None else "POST"
+        data: bytes | io.BytesIO | None = None
+        if body is not None:
+            data, headers = _encoded(body), {**headers, "Content-Type": "application/json"}
         try:
-            async with self.failures(), asyncio.timeout(None) as limit:
+            async with asyncio.timeout(None) as limit:
                 self._waiting.add(limit)
-                try:
+                with self.failures():
                     return await self._open().request(
-                        method,
+                        "GET" if data is None else "POST",
                         self._config.url + path,
-                        data=io.BytesIO(data) if data is not None and len(data) > _IN_ONE_PIECE else data,
-                        headers={"Content-Type": "application/json", **headers} if data is not None else headers,
+                        data=data,
+                        headers=headers,
                         # A redirect would take the key somewhere else.
                         allow_redirects=False,
                         proxy=self._through,
                     )
-                finally:
-                    self._waiting.discard(limit)
         except TimeoutError:
             raise self._gone("it accepts connections, and answers nothing") from None
+        finally:
+            self._waiting.discard(limit)
 
     def give_up_waiting(self) -> None:
         """Let every request that waits for the head of its answer fail with ProxyGone: nobody is there any more."""
@@ -116,7 +120,7 @@ class Connection:
         """The next bytes of a body; none at its end. A body that breaks off before it has ``begun`` is ProxyGone,
         since nobody has seen anything of the answer, and ProxyFailed afterwards."""
         try:
-            async with self.failures():
+            with self.failures():
                 return await response.content.readany()
         except (ProxyGone, ProxyFailed) as exc:
             raise (ProxyFailed if begun else ProxyGone)(exc.message) from None
@@ -147,12 +151,18 @@ class Connection:
         return self._session
 
 
+def _encoded(body: Mapping[str, Any]) -> bytes | io.BytesIO:
+    try:
+        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("The request holds half of a character (a lone surrogate), which is no text.") from None
+    return io.BytesIO(data) if len(data) > _IN_ONE_PIECE else data
+
+
 def _words(exc: BaseException) -> str:
     """What aiohttp's exception says, less its own addresses and flags."""
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return "there is no such host"
-    if isinstance(exc, aiohttp.ConnectionTimeoutError):
-        return "no connection within `proxy.connect_timeout`"
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return str(getattr(exc.certificate_error, "verify_message", "") or exc.certificate_error).rstrip(".")
     if isinstance(exc, OSError) and exc.errno:
@@ -170,12 +180,3 @@ def _tls(config: ProxySettings) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=config.ca)
     except (OSError, ssl.SSLError) as exc:
         raise ConfigError(f"proxy.ca: '{config.ca}' holds no certificates that can be read: {exc}") from None
-
-
-def _environment_proxy(url: str) -> str | None:
-    """The HTTP proxy that the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) asks for. aiohttp's own reading of it
-    would also open ~/.netrc, on the event loop, and put a key from there in the place of ours."""
-    parts = urlsplit(url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)

@@ -68,9 +68,7 @@ class ProxyEngine:
         self._watch = Watch(
             config.url,
             partial(self._ready, config.connect_timeout),
-            meanwhile="Requests go to the embedded router until it is back."
-            if replaceable
-            else "Requests fail until it is back.",
+            replaceable=replaceable,
             back=self._refresh,
             hopeless=self._connection.give_up_waiting if replaceable else lambda: None,
         )

@@ -30,17 +30,17 @@ class Watch:
         url: str,
         ask: Callable[[], Awaitable[None]],
         *,
-        meanwhile: str,
+        replaceable: bool,
         back: Callable[[bool], Awaitable[None]],
         hopeless: Callable[[], None],
     ) -> None:
-        """``ask`` raises RequestError when the proxy is not ready; ``meanwhile`` says what becomes of requests.
-        ``back`` is awaited after each look that finds it ready, and told whether it was away; ``hopeless`` is called
-        after some that do not."""
+        """``ask`` raises RequestError when the proxy is not ready; ``replaceable`` says whether the embedded router
+        serves meanwhile. ``back`` is awaited after each look that finds it ready, and told whether it was away;
+        ``hopeless`` is called after some that do not."""
         self.away: str | None = None
         self._url = url
         self._ask = ask
-        self._meanwhile = meanwhile
+        self._replaceable = replaceable
         self._back = back
         self._hopeless = hopeless
         self._wake = asyncio.Event()
@@ -50,8 +50,10 @@ class Watch:
     def lost(self, reason: str) -> None:
         """A request has found that the proxy is not there."""
         if self.away is None:
-            logger.warning("%s %s", reason, self._meanwhile)
-            metrics.switched("embedded")
+            logger.warning(
+                "%s Requests %s until it is back.", reason, "go to the embedded router" if self._replaceable else "fail"
+            )
+            metrics.switched("embedded" if self._replaceable else "nowhere")
             # A proxy that comes and goes is not believed as soon each time.
             steady = time.monotonic() - self._since > _STEADY
             self._pause = _SOON if steady else min(self._pause * 2, _SELDOM)
