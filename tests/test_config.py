@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from llama_stack_provider_litellm.config import CacheControls, LiteLLMConfig, ProviderData, ProxySettings, proxy_root
+from llama_stack_provider_litellm.address import proxy_root
+from llama_stack_provider_litellm.config import CacheControls, LiteLLMConfig, ProviderData, ProxySettings
 from tests import provider_page
 
 ROOT = Path(__file__).parent.parent

@@ -236,6 +236,7 @@ def told(message: str, status: int, kind: str | None = None, **more: Any) -> err
         ("Budget has been exceeded! Current cost: 2.0", 422, "budget_exceeded", errors.BudgetExceeded),
         ("Budget has been exceeded! Current cost: 2.0", 429, "budget_exceeded", errors.BudgetExceeded),
         ("Budget has been exceeded! Team=moon", 400, "auth_error", errors.BudgetExceeded),
+        ("Over the tag's budget", 400, "budget_exceeded", errors.BudgetExceeded),
         ("Rate limit exceeded for api_key: 70. Limit type: requests.", 429, "throttling_error", errors.KeyLimited),
         ("key not allowed to access model.", 401, "key_model_access_denied", errors.KeyNotAllowed),
         ("team not allowed to access model.", 401, "team_model_access_denied", errors.KeyNotAllowed),

@@ -15,10 +15,11 @@ def proxy_root(url: str) -> str:
     """The address of a LiteLLM Proxy without the API's path: ``http://host:4000/v1/chat/completions`` is
     ``http://host:4000``. Raises ValueError for what is no http(s) URL, and for one that holds a password."""
     parts = urlsplit(url.strip())
+    # First: the other error shows the address.
+    if "@" in url:
+        raise ValueError("proxy.url must hold no user or password; the key of a LiteLLM Proxy is `proxy.api_key`")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"proxy.url: '{url}' is no address; it must look like {DEFAULT_PROXY_URL}")
-    if parts.username or parts.password:
-        raise ValueError("proxy.url must hold no user or password; the key of a LiteLLM Proxy is `proxy.api_key`")
     path = parts.path.rstrip("/")
     for end in _API_PATHS:
         path = path.removesuffix(end)
@@ -28,6 +29,6 @@ def proxy_root(url: str) -> str:
 def environment_proxy(url: str) -> str | None:
     """The HTTP proxy that the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) prescribes on the way to ``url``."""
     parts = urlsplit(url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+    if urllib.request.proxy_bypass(parts.netloc):
         return None
     return urllib.request.getproxies().get(parts.scheme)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .config import ProviderData
+from .config import ProviderData, fits_header
 from .errors import InvalidRequest
 
 _PREFIX = "litellm_"
@@ -62,6 +62,9 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), use
         given = ProviderData.model_validate(ours)
     except ValidationError as exc:
         raise InvalidRequest(_explain(exc)) from None
+    key = given.litellm_api_key.get_secret_value() if given.litellm_api_key else None
+    if key is not None and not fits_header(key):
+        raise InvalidRequest("litellm_api_key holds what no HTTP header can carry.")
     return Caller(
         user=given.litellm_user or user,
         agent=given.litellm_agent,
@@ -73,7 +76,7 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), use
         if given.litellm_cache
         else _NONE,
         headers=MappingProxyType(_allowed(given.litellm_headers or {}, allowed_headers)),
-        api_key=given.litellm_api_key.get_secret_value() if given.litellm_api_key else None,
+        api_key=key,
     )
 
 
@@ -85,7 +88,7 @@ def _allowed(headers: Mapping[str, str], allowed: Sequence[str]) -> dict[str, st
                 f"litellm_headers: '{name}' is not allowed. Allowed are: {', '.join(allowed) or 'none'}; "
                 "whoever runs the stack can list more in `allowed_headers` of the provider's config."
             )
-        if not (value.isascii() and value.isprintable()):
+        if not fits_header(value):
             raise InvalidRequest(f"litellm_headers: the value of '{name}' holds what no HTTP header can carry.")
     return lowered
 

@@ -11,14 +11,27 @@ from .address import DEFAULT_PROXY_URL, proxy_root
 # Headers that carry a key or choose a host: no configuration may hand them to callers.
 _NEVER_FROM_CALLERS = frozenset(
     {"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key"}
-    | {"cookie", "host", "content-length", "transfer-encoding", "connection"}
+    | {"ocp-apim-subscription-key", "cookie", "host", "content-length", "transfer-encoding", "connection"}
 )
 
 # The host turns an empty `${env.X:=}` into None, and `X=123` into a number.
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
-_Secret = Annotated[
-    SecretStr, BeforeValidator(lambda value: value if isinstance(value, SecretStr) else str(value or ""))
-]
+
+
+def _key(value: Any) -> SecretStr:
+    # One that is read from a file may end with the end of a line.
+    text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")).strip()
+    if not fits_header(text):
+        raise ValueError("a key must not hold what no HTTP header can carry")
+    return SecretStr(text)
+
+
+def fits_header(text: str) -> bool:
+    """Whether an HTTP header can carry the text as its value."""
+    return text.isascii() and (text.isprintable() or not text)
+
+
+_Key = Annotated[SecretStr, BeforeValidator(_key)]
 
 Mode = Literal["embedded", "proxy", "auto"]
 
@@ -26,12 +39,12 @@ Mode = Literal["embedded", "proxy", "auto"]
 class ProxySettings(BaseModel):
     """How to reach a LiteLLM Proxy (``proxy:`` in the provider's config)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     url: Annotated[str, BeforeValidator(lambda value: proxy_root(str(value or DEFAULT_PROXY_URL)))] = Field(
         default=DEFAULT_PROXY_URL, description="The proxy's address, with or without `/v1` or `/v1/chat/completions`."
     )
-    api_key: _Secret = Field(default=SecretStr(""), description="The key that the stack itself uses.")
+    api_key: _Key = Field(default=SecretStr(""), description="The key that the stack itself uses.")
     ca: _Text = Field(default="", description="A file of certificates to trust in place of the system's.")
     verify: bool = Field(default=True, description="Check the proxy's certificate.")
     connect_timeout: float = Field(default=3.0, gt=0, description="Seconds until a connection has to stand.")
@@ -45,7 +58,8 @@ class ProxySettings(BaseModel):
 class LiteLLMConfig(BaseModel):
     """Settings of the ``remote::litellm`` provider."""
 
-    model_config = ConfigDict(extra="forbid")
+    # A wrong value may hold a secret.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     mode: Mode = Field(
         default="embedded",

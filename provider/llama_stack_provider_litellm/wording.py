@@ -25,7 +25,7 @@ _USAGE = re.compile(
     r"'([^']+)': \{'current_tpm': (\S+), 'tpm_limit': (\S+), 'current_rpm': (\S+), 'rpm_limit': ([^\s}]+)\}"
 )
 # LiteLLM's refusal of a deployment's budget compares what was spent with the budget's duration.
-_SPENT = re.compile(r"(Exceeded budget for deployment .*: )(\S+) >= (\d+\w+)")
+_SPENT = re.compile(r"(Exceeded budget for deployment .{0,300}?: )(\S{1,40}) >= (\d{1,9}\w{1,9})")
 
 
 def words_of(exc: BaseException) -> str:

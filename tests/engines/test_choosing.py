@@ -44,6 +44,6 @@ def test_only_auto_has_somebody_to_take_the_proxys_place() -> None:
     alone = engine_of(LiteLLMConfig(mode="proxy"))
     together = engine_of(LiteLLMConfig(mode="auto", failover_virtual_keys=True, strict_params=True))
     assert isinstance(alone, ProxyEngine) and isinstance(together, FailoverEngine)
-    assert (alone._watch._counts, together._proxy._watch._counts) == (False, True)
+    assert (alone._watch._replaceable, together._proxy._watch._replaceable) == (False, True)
     assert together._virtual_keys
     assert together._proxy._guard._strict and not alone._guard._strict

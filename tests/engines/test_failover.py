@@ -334,8 +334,8 @@ def test_it_opens_once_and_closes_again(switches: list[str], caplog: pytest.LogC
 
 def test_while_it_is_open_the_proxy_is_not_asked(imitation: Imitation) -> None:
     async def live() -> None:
-        imitation.behave("/health/readiness", "[[gone 503]]")
         async with both(imitation.url) as one:
+            imitation.behave("/health/readiness", "[[gone 503]]")
             await so(lambda: one.proxy.trouble() is not None)
             for _ in range(5):
                 assert is_embedded(await one.engine.chat(ask("hi"), ANONYMOUS))

@@ -150,11 +150,14 @@ def test_callers_at_once_stay_apart(imitation: Imitation) -> None:
 # Streams and their connections
 
 
-def test_a_finished_stream_gives_its_connection_back(imitation: Imitation) -> None:
+@pytest.mark.parametrize("shape", ["", "[[pieces 9]]"])
+def test_a_finished_stream_gives_its_connection_back(imitation: Imitation, shape: str) -> None:
+    """With pieces the end of the HTTP answer comes after the last event."""
+
     async def many() -> None:
         async with serving(imitation.url, keep_alive=60) as engine:
-            for _ in range(5):
-                await collected(await engine.chat_stream(ask("hi"), ANONYMOUS))
+            for _ in range(3):
+                await collected(await engine.chat_stream(ask(f"hi {shape}"), ANONYMOUS))
                 await engine.chat(ask("hi"), ANONYMOUS)
 
     run(many())

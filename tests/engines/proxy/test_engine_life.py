@@ -267,6 +267,19 @@ def test_a_full_pool_is_no_proxy_that_is_gone(imitation: Imitation, soon: None) 
     run(live())
 
 
+def test_a_proxy_that_others_hear_from_is_only_busy(imitation: Imitation, soon: None) -> None:
+    """LiteLLM Proxy answers its health check late when it has hundreds of requests."""
+
+    async def live() -> None:
+        async with serving(imitation.url, connect_timeout=0.2) as engine:
+            imitation.behave("/health/readiness", HANGS)
+            async for _ in await engine.chat_stream(ask("[[slow 14]]"), ANONYMOUS):
+                assert engine.trouble() is None
+            await so(lambda: engine.trouble() is not None)
+
+    run(live())
+
+
 # Loops
 
 

@@ -20,7 +20,7 @@ _REAL_SLEEP = asyncio.sleep
 class Story:
     """What looks find, one after the other, and what came of them."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: Iterable[str], **more: Any) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: Iterable[str], *, replaceable: bool = True) -> None:
         self.looks = list(looks)
         self.asked = 0
         self.back: list[bool] = []
@@ -31,10 +31,9 @@ class Story:
         self.watch = Watch(
             "http://proxy",
             self._ask,
-            meanwhile="Requests go elsewhere.",
+            replaceable=replaceable,
             back=self._back,
             hopeless=self._give_up,
-            **more,
         )
         monkeypatch.setattr(metrics, "switched", self.switches.append)
         there = {"Event": asyncio.Event, "timeout": asyncio.timeout}
@@ -91,22 +90,22 @@ def test_one_line_and_one_count_for_each_change(
     story = Story(monkeypatch, [YES, NO, NO, NO, YES, YES, NO, YES])
     story.play()
     assert [record.message for record in caplog.records] == [
-        "Look 2 was in vain. Requests go elsewhere.",
+        "Look 2 was in vain. Requests go to the embedded router until it is back.",
         "The LiteLLM Proxy at http://proxy is back, and gets the requests again.",
-        "Look 7 was in vain. Requests go elsewhere.",
+        "Look 7 was in vain. Requests go to the embedded router until it is back.",
         "The LiteLLM Proxy at http://proxy is back, and gets the requests again.",
     ]
     assert story.switches == ["embedded", "proxy"] * 2
     assert story.back == [False, True, False, True], "whether it was away"
 
 
-def test_where_nobody_takes_its_place_nothing_is_switched(
+def test_where_nobody_takes_its_place_that_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    story = Story(monkeypatch, [NO, YES], counts=False)
+    story = Story(monkeypatch, [NO, YES], replaceable=False)
     story.play()
-    assert len(caplog.records) == 2
-    assert story.switches == []
+    assert "Requests fail until it is back." in caplog.text
+    assert story.switches == ["nowhere", "proxy"]
 
 
 def test_many_requests_that_fail_are_one_change(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,8 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Timeout] = set()
+        self.heard = 0.0
+        """When something last came, by ``time.monotonic``."""
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -121,9 +124,11 @@ class Connection:
         since nobody has seen anything of the answer, and ProxyFailed afterwards."""
         try:
             with self.failures():
-                return await response.content.readany()
+                piece = await response.content.readany()
         except (ProxyGone, ProxyFailed) as exc:
             raise (ProxyFailed if begun else ProxyGone)(exc.message) from None
+        self.heard = time.monotonic()
+        return piece
 
     async def close(self) -> None:
         """Close every connection; the next request opens new ones."""

@@ -8,7 +8,8 @@ other.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +36,12 @@ async def ask(get: Get) -> Told:
     listed = await _rows(get, "/v1/models?return_wildcard_routes=true", "id")
     deployments = await _optional(get, "/v1/model/info", "model_name")
     groups = await _optional(get, "/model_group/info", "model_group")
-    return Told(
-        {row["id"]: _facts(row) for row in listed},
-        [row for row in deployments if _is_deployment(row)],
-        {row["model_group"]: _facts(row) for row in groups},
-    )
+    with _reading("The LiteLLM Proxy"):
+        return Told(
+            {row["id"]: _facts(row) for row in listed},
+            [row for row in deployments if _is_deployment(row)],
+            {row["model_group"]: _facts(row) for row in groups},
+        )
 
 
 def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
@@ -54,12 +56,21 @@ def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
     facts = {name: {**told.listed.get(name, {}), **told.groups.get(name, {})} for name in {*told.listed, *told.groups}}
     # A deployment that nobody describes is its own vendor's model, one behind a wildcard too.
     undescribed = [{"model_name": name, "litellm_params": {"model": name}} for name in others]
-    try:
+    with _reading(f"The LiteLLM Proxy at {url}"):
         return catalogs.build(
             [*described, *undescribed], lambda upstream: facts.get(upstream, {}), measured=measured, where=_where(url)
         )
+
+
+@contextmanager
+def _reading(who: str) -> Iterator[None]:
+    """Whatever cannot be made of what a proxy says is an error of ours."""
+    try:
+        yield
     except ConfigError as exc:
-        raise ProxyFailed(f"The LiteLLM Proxy at {url}: {exc}") from None
+        raise ProxyFailed(f"{who}: {exc}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+        raise ProxyFailed(f"{who} tells of its models in a form that is not known: {exc!r}.") from None
 
 
 def nothing(url: str, away: RequestError) -> Catalog:

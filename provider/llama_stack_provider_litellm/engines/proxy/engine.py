@@ -55,6 +55,8 @@ class ProxyEngine:
         self._url = config.url
         self._key = config.api_key.get_secret_value()
         self._connection = Connection(config)
+        # Of its own: what is asked of the models may fill the other one's pool.
+        self._aside = Connection(config)
         self._probes = probe_dimensions
         self._guard = parameters.Guard(strict=strict_params)
         self._models: Catalog | None = None
@@ -67,7 +69,7 @@ class ProxyEngine:
         self._watching: asyncio.Task[None] | None = None
         self._watch = Watch(
             config.url,
-            partial(self._ready, config.connect_timeout),
+            partial(self._look, config.connect_timeout),
             replaceable=replaceable,
             back=self._refresh,
             hopeless=self._connection.give_up_waiting if replaceable else lambda: None,
@@ -90,7 +92,7 @@ class ProxyEngine:
             finally:
                 if self._watching is None:
                     # Asked for the first time in a loop that the host throws away.
-                    await self._connection.close()
+                    await self._aside.close()
         return self._models
 
     async def _first(self) -> Catalog:
@@ -126,17 +128,27 @@ class ProxyEngine:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         await self._connection.close()
+        await self._aside.close()
 
     async def _ready(self, within: float) -> None:
         """Raises RequestError unless the proxy says that it is ready."""
-        answer = await self._get("/health/readiness", within)
+        answer = await self._ask("/health/readiness", within)
         if "status" not in answer:
             raise errors.ProxyGone(f"What answers at {self._url} is no LiteLLM Proxy. {errors.ProxyGone.mend}")
+
+    async def _look(self, within: float) -> None:
+        """The same, but of a proxy that others hear from meanwhile: it is there, and has no time."""
+        began = time.monotonic()
+        try:
+            await self._ready(within)
+        except errors.ProxyGone:
+            if self._connection.heard < began:
+                raise
 
     async def _read(self) -> Catalog:
         """What models the proxy has now. Raises RequestError, and ConfigError for what contradicts itself."""
         self._read_at = time.monotonic()
-        told = await discovery.ask(partial(self._get, within=_LISTS))
+        told = await discovery.ask(partial(self._ask, within=_LISTS))
         self._complained = None
         if self._models is not None and told == self._told and self._models.unmeasured.isdisjoint(self._measured):
             return self._models
@@ -170,7 +182,7 @@ class ProxyEngine:
             self._probed.add(name)
             body, headers = requests.sent({"model": name, "input": ["dimension"]}, ANONYMOUS, self._key)
             try:
-                data = await self._json("/v1/embeddings", body, headers, model=name)
+                data = await self._ask("/v1/embeddings", _LISTS, body, headers)
                 self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
             except errors.RequestError as exc:
                 logger.warning("The vector size of '%s' cannot be measured. %s", name, exc)
@@ -183,27 +195,22 @@ class ProxyEngine:
             self._complained = str(exc)
             logger.warning("The models of the LiteLLM Proxy cannot be read: %s", exc)
 
-    def _identity(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
-
-    async def _json(
-        self, path: str, body: Mapping[str, Any] | None, headers: dict[str, str], *, model: str | None = None
+    async def _ask(
+        self, path: str, within: float, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """What the proxy answers to us, which is an object."""
-        response = await self._connection.send(path, body, headers)
-        text = await self._connection.read(response)
-        if response.status != 200:
-            raise refusals.error(response, text, url=self._url, redact=self._redactor(ANONYMOUS), model=model)
-        return refusals.object_of(response, text, url=self._url)
-
-    async def _get(self, path: str, within: float) -> dict[str, Any]:
+        """What the proxy answers to the stack itself, which is an object."""
+        identity = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             async with asyncio.timeout(within):
-                return await self._json(path, None, self._identity())
+                response = await self._aside.send(path, body, headers or identity)
+                text = await self._aside.read(response)
         except TimeoutError:
             raise errors.ProxyGone(
                 f"The LiteLLM Proxy at {self._url} has not answered in {within:g} s. {errors.ProxyGone.mend}"
             ) from None
+        if response.status != 200:
+            raise refusals.error(response, text, url=self._url, redact=self._redactor(ANONYMOUS))
+        return refusals.object_of(response, text, url=self._url)
 
     # Calls
 
@@ -222,16 +229,15 @@ class ProxyEngine:
         return await self._stream("/v1/completions", request, caller, answers.completion_chunks)
 
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
-        models = await self.catalog()
-        entry = models.resolve(request["model"])
-        vendors = [discovery.vendor_of(item) for item in models.deployments(request["model"])]
+        entry, deployments = await self._found(request["model"])
+        vendors = [discovery.vendor_of(item) for item in deployments]
 
         async def send(part: Request) -> CreateEmbeddingResponse:
             convert = partial(answers.embeddings, count=embedding.count(part["input"]))
             return await self._call("/v1/embeddings", part, caller, convert)
 
         most = MOST_BYTES // _BYTES_PER_NUMBER
-        return await embedding.embed(request, vendors, entry.dimension if entry else None, send, most_numbers=most)
+        return await embedding.embed(request, vendors, entry.dimension, send, most_numbers=most)
 
     async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
         return await self._call("/v1/rerank", request, caller, lambda data, _: answers.reranked(data))
@@ -246,7 +252,11 @@ class ProxyEngine:
         with self._explained(request["model"]):
             entry, response = await self._send(path, request, caller)
             data = refusals.object_of(response, await self._connection.read(response), url=self._url)
-            return convert(data, served.by_proxy(response.headers, priced=entry.input_cost is not None))
+            about = served.by_proxy(response.headers, priced=entry.input_cost is not None)
+            try:
+                return convert(data, about)
+            except (AttributeError, LookupError, TypeError, ValueError) as exc:
+                raise refusals.unknown_form(exc) from None
 
     async def _stream(
         self, path: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
@@ -268,15 +278,19 @@ class ProxyEngine:
                 raise
         priced = entry.input_cost is not None
         about = partial(_about, response.headers, priced)
-        return Stream(chunks, lambda call: convert(call, about), partial(_named, model=model))
+        return Stream(chunks, lambda call: convert(call, about), partial(_explained, model=model))
+
+    async def _found(self, model: str) -> tuple[ModelEntry, list[Mapping[str, Any]]]:
+        """A model of the proxy, and its deployments. Raises ModelNotFound."""
+        models = await self.catalog()
+        entry = models.resolve(model)
+        if entry is None:
+            raise models.not_found(model)
+        return entry, models.deployments(model)
 
     async def _send(self, path: str, request: Request, caller: Caller) -> tuple[ModelEntry, aiohttp.ClientResponse]:
         """The model of a request, and the head of the answer, once the proxy has accepted it."""
-        models = await self.catalog()
-        entry = models.resolve(request["model"])
-        if entry is None:
-            raise models.not_found(request["model"])
-        deployments = models.deployments(entry.name)
+        entry, deployments = await self._found(request["model"])
         request = self._guard.checked(request, deployments)
         body, headers = requests.sent(request, caller, self._key)
         response = await self._connection.send(path, parameters.understood(body, deployments), headers)
@@ -314,9 +328,13 @@ def _about(headers: Mapping[str, str], priced: bool, usage: Mapping[str, Any]) -
     return served.by_proxy(headers, priced=priced, usage=usage)
 
 
-def _named[Exc: Exception](exc: Exc, model: str) -> Exc:
+def _explained(exc: Exception, *, model: str) -> errors.RequestError:
+    return _named(exc if isinstance(exc, errors.RequestError) else refusals.unknown_form(exc), model)
+
+
+def _named(exc: errors.RequestError, model: str) -> errors.RequestError:
     """The error of a request for ``model``, which names the model as every other error does."""
-    if isinstance(exc, errors.RequestError) and exc.model is None:
+    if exc.model is None:
         exc.model, exc.message = model, f"Model {model}: {exc.message}"
         exc.args = (exc.message,)
     return exc

@@ -20,22 +20,23 @@ class Decoder:
     def __init__(self) -> None:
         self._rest = bytearray()
         self._searched = 0
+        self._returned = False
         self._data: list[bytes] = []
         self._size = 0
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The data of each event that ``piece`` completes. Raises EventTooLong."""
-        self._rest += piece
+        # The second half of a line's end that was taken for a whole one.
+        self._rest += piece[1:] if self._returned and piece.startswith(b"\n") else piece
+        self._returned = piece.endswith(b"\r")
         start = 0
-        # A carriage return at the end may be half of a line's end.
-        until = len(self._rest) - self._rest.endswith(b"\r")
-        for end in _LINE_END.finditer(self._rest, self._searched, until):
+        for end in _LINE_END.finditer(self._rest, self._searched):
             event = self._line(bytes(self._rest[start : end.start()]))
             start = end.end()
             if event is not None:
                 yield event
         del self._rest[:start]
-        self._searched = max(until - start, 0)
+        self._searched = len(self._rest)
         if self._size + len(self._rest) > MOST_BYTES:
             raise EventTooLong
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from ... import errors, translation
-from ...errors import RequestError
+from ...errors import ProxyFailed, RequestError
 from ...translation import Redact
 
 # What a gateway in front of the proxy answers when there is no proxy behind it.
@@ -51,11 +51,11 @@ def error(
     status = response.status
     if 300 <= status < 400:
         where = response.headers.get("location", "another address")
-        return errors.ProxyFailed(f"{url} redirects to {redact(where)}. Make that the `proxy.url`, if it is the proxy.")
+        return ProxyFailed(f"{url} redirects to {redact(where)}. Make that the `proxy.url`, if it is the proxy.")
     words = f"{url} answered {status} with {_shown(response, body, redact)}."
     if status in _NOBODY_THERE:
         return errors.ProxyGone(f"There is no LiteLLM Proxy behind it: {words} {errors.ProxyGone.mend}")
-    kind = _BY_STATUS.get(status, errors.ProxyFailed)
+    kind = _BY_STATUS.get(status, ProxyFailed)
     wait = translation.wait_in(response.headers)
     return kind(f"{words} {kind.mend}", retry_after=wait)
 
@@ -76,6 +76,11 @@ def object_of(response: aiohttp.ClientResponse, body: bytes, *, url: str) -> dic
     return found
 
 
+def unknown_form(exc: Exception) -> ProxyFailed:
+    """The error of an answer that is JSON and no answer."""
+    return ProxyFailed(f"The LiteLLM Proxy answered in a form that is not known: {exc!r}.")
+
+
 def check_streams(response: aiohttp.ClientResponse, *, url: str) -> None:
     """Raise ProxyFailed unless the answer is a stream of events."""
     if response.content_type != "text/event-stream":
@@ -83,16 +88,15 @@ def check_streams(response: aiohttp.ClientResponse, *, url: str) -> None:
 
 
 def _no_proxy(response: aiohttp.ClientResponse, url: str) -> RequestError:
-    return errors.ProxyFailed(
-        f"{url} answered {response.status} with {response.content_type}, as no LiteLLM Proxy does. "
-        f"{errors.ProxyFailed.mend}"
+    return ProxyFailed(
+        f"{url} answered {response.status} with {response.content_type}, as no LiteLLM Proxy does. {ProxyFailed.mend}"
     )
 
 
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -53,7 +53,7 @@ class Chunks:
             raise StopAsyncIteration
         try:
             data = json.loads(event)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
             raise ProxyFailed(f"The LiteLLM Proxy sent an event that is no JSON object. {ProxyFailed.mend}")

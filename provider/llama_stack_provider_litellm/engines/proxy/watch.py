@@ -71,7 +71,8 @@ class Watch:
 
     async def run(self) -> None:
         """Look, for as long as this is not cancelled."""
-        in_vain = 0
+        # Belongs to the loop that it is made in.
+        self._wake, in_vain = asyncio.Event(), 0
         while True:
             try:
                 await self._ask()
