@@ -147,20 +147,28 @@ def build(
     *,
     measured: Mapping[str, int] = MappingProxyType({}),
     where: str = Catalog.where,
+    lenient: bool = False,
 ) -> Catalog:
     """The catalogue of a config's ``model_list``, with ``router_settings.model_group_alias``.
 
     ``measured`` are vector sizes, by model name, for embedding models of which nobody states it.
     A model that cannot be served (an embedding model of unknown vector size, an image model), or an alias of
     one, is left out with a warning that says how to change that. Raises ConfigError when deployments of one
-    name are of different types or vector sizes, and for aliases that cannot be read.
+    name are of different types or vector sizes, and for aliases that cannot be read. ``lenient`` leaves out such
+    models too, and whatever else cannot be read: a proxy's config is not for us to refuse.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for deployment in model_list:
         groups.setdefault(deployment["model_name"], []).append(deployment)
     entries, unmeasured = {}, []
     for name, group in groups.items():
-        entry = _entry(name, group, registry)
+        try:
+            entry = _entry(name, group, registry)
+        except (ConfigError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+            if not lenient:
+                raise
+            logger.warning("Model '%s' is left out: %s", name, exc if isinstance(exc, ConfigError) else repr(exc))
+            continue
         if entry is not None and entry.type == "embedding" and entry.dimension is None:
             entry = replace(entry, dimension=measured.get(name))
         if entry is None:

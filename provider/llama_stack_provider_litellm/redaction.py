@@ -14,7 +14,10 @@ _SECRET_VARIABLE = re.compile(r"(?:_API_KEY|_KEY|_TOKEN|_SECRET\w*|_PASSWORD)$")
 _HEADERS = frozenset({"headers", "extra_headers", "default_headers"})
 # What looks like a key, wherever it comes from: a vendor may repeat what it was sent.
 _SHAPES = re.compile(
-    r"(?i:\b(bearer|basic)\s+)[^\s'\",;)}\]]+|\bsk-[A-Za-z0-9_-]{8,}|\bAIza[A-Za-z0-9_-]{35}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"(?i:\b(bearer|basic)\s+)[^\s'\",;)}\]]+|\bsk-[A-Za-z0-9_-]{8,}|\bAIza[A-Za-z0-9_-]{35}"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    # A key's hash, by which LiteLLM Proxy knows it.
+    r"|(?<=api_key: )[0-9a-f]{64}\b"
 )
 # A shorter value would blot out innocent words.
 _LEAST_LETTERS = 6

@@ -25,7 +25,8 @@ _USAGE = re.compile(
     r"'([^']+)': \{'current_tpm': (\S+), 'tpm_limit': (\S+), 'current_rpm': (\S+), 'rpm_limit': ([^\s}]+)\}"
 )
 # LiteLLM's refusal of a deployment's budget compares what was spent with the budget's duration.
-_SPENT = re.compile(r"(Exceeded budget for deployment .{0,300}?: )(\S{1,40}) >= (\d{1,9}\w{1,9})")
+_OVERSPENT = "Exceeded budget for deployment "
+_SPENT = re.compile(r"(?<=: )([\d.e+-]+) >= (\d+[a-z]+)")
 
 
 def words_of(exc: BaseException) -> str:
@@ -36,7 +37,8 @@ def words_of(exc: BaseException) -> str:
 def words_in(whole: str) -> str:
     """The same of an exception's whole text; empty where it says nothing."""
     text = _ROUTER_SUFFIX.sub("", _CLASS_PREFIX.sub("", whole)).strip()
-    text = _SPENT.sub(r"\1\2 USD spent in \3", text)
+    if _OVERSPENT in text:
+        text = _SPENT.sub(r"\1 USD spent in \2", text)
     if limits := _limits(whole):
         text = f"{text.rstrip('.')}: {limits}."
     if text.startswith(("b'", 'b"')):

@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any
 
+_MOST_LETTERS = 20_000
 _SPENT = re.compile(
     r"Exceeded budget for (?:provider (?P<provider>[^:\s]+)|deployment [^\n]*?model_id: (?P<deployment>[^:\s]+)|"
     r"tag='(?P<tag>[^']*)')"
@@ -23,7 +24,8 @@ def resets_in(router: Any, refusal: str) -> float | None:
     if limiter is None:
         return None
     waits = []
-    for found in _SPENT.finditer(refusal):
+    # Bounded: a vendor may repeat a prompt.
+    for found in _SPENT.finditer(refusal[:_MOST_LETTERS]):
         for kind, name in found.groupdict().items():
             config = (getattr(limiter, f"{kind}_budget_config") or {}).get(name)
             began = limiter.dual_cache.in_memory_cache.get_cache(f"{kind}_budget_start_time:{name}")

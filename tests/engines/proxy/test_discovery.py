@@ -109,9 +109,17 @@ def test_a_wildcard_that_only_the_deployments_name() -> None:
         ),
     ],
 )
-def test_deployments_that_contradict_each_other(first: dict[str, Any], second: dict[str, Any], words: str) -> None:
-    with pytest.raises(errors.ProxyFailed, match=rf"The LiteLLM Proxy at http://proxy: .*{words}"):
-        read(listed("m"), [deployment("m", **first), deployment("m", **second)])
+def test_deployments_that_contradict_each_other_are_left_out(
+    first: dict[str, Any], second: dict[str, Any], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others stay: it is somebody else's config, and a boot does not depend on it."""
+    rows = [deployment("m", **first), deployment("m", **second), deployment("other")]
+    assert list(read(listed("m", "other"), rows).entries) == ["other"]
+    assert (
+        f"Model 'm' is left out: model_list: the deployments of 'm' {'are' if 'types' in words else 'give'}"
+        in caplog.text
+    )
+    assert words in caplog.text
 
 
 def test_what_deployments_say_goes_before_groups() -> None:
@@ -142,23 +150,27 @@ def test_a_deployment_without_a_model_is_only_a_name(params: object) -> None:
 @pytest.mark.parametrize(
     "info",
     [
-        *([1], "text"),
         {"max_input_tokens": float("inf")},
         {"base_model": ["x"]},
         {"mode": "embedding", "output_vector_size": "eight"},
     ],
 )
-def test_facts_that_are_none_are_an_error_of_ours(info: object) -> None:
-    """Anything else would end the task that watches the proxy."""
+def test_a_model_whose_facts_are_none_is_left_out(info: object, caplog: pytest.LogCaptureFixture) -> None:
+    """The others stay; an exception would end the task that watches the proxy."""
     row = {"model_name": "gpt", "litellm_params": {"model": "openai/x"}, "model_info": info}
-    with pytest.raises(errors.ProxyFailed, match="The LiteLLM Proxy"):
-        read(listed("gpt"), [row])
+    assert list(read(listed("gpt", "other"), [row, deployment("other")]).entries) == ["other"]
+    assert "Model 'gpt' is left out" in caplog.text
 
 
-@pytest.mark.parametrize("value", ["lots", [5], float("nan")])
-def test_sizes_that_are_none(value: object) -> None:
-    with pytest.raises(errors.ProxyFailed, match="a form that is not known"):
-        read(listed("gpt", max_input_tokens=value))
+@pytest.mark.parametrize("info", [[1], "text"])
+def test_a_deployment_whose_facts_are_no_object_is_only_a_name(info: object) -> None:
+    row = {"model_name": "gpt", "litellm_params": {"model": "openai/x"}, "model_info": info}
+    assert read(listed("gpt"), [row]).entries["gpt"].deployments == ("gpt",)
+
+
+@pytest.mark.parametrize("value", ["lots", [5], float("nan"), float("inf"), True])
+def test_a_size_that_is_none_is_not_known(value: object) -> None:
+    assert read(listed("gpt", max_input_tokens=value)).entries["gpt"].context_length is None
 
 
 def test_a_proxy_that_does_not_answer_any_more() -> None:

@@ -65,7 +65,7 @@ def test_a_boot_does_not_wait_for_a_proxy_that_hangs(imitation: Imitation) -> No
 
 
 def test_lists_that_hang_are_given_up(imitation: Imitation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LISTS", 0.2)
+    monkeypatch.setattr(module, "_LISTS_AT_BOOT", 0.2)
     imitation.behave("/v1/models", HANGS)
 
     async def boot() -> None:

@@ -21,6 +21,7 @@ from ...errors import ConfigError, InvalidRequest, ProxyFailed, ProxyGone, Upstr
 MOST_BYTES = 64 * 2**20
 """A longer answer is refused. The longest honest ones are embeddings, which are asked for in batches that fit."""
 _MOST_ERROR_BYTES = 2**20
+_MOST_IN_A_HEADER = 2**16
 # aiohttp warns of larger bodies that are not read piece by piece.
 _IN_ONE_PIECE = 2**20
 
@@ -34,6 +35,11 @@ class Connection:
         # Not aiohttp's own reading of it, which would also open ~/.netrc, on the event loop, and put a key from there
         # in the place of ours.
         self._through = environment_proxy(config.url)
+        if self._through and not self._through.startswith(("http://", "https://")):
+            raise ConfigError(
+                "The environment (HTTP_PROXY, HTTPS_PROXY) names a proxy that is none of http:// or https://. Correct "
+                f"it, or name the host of {config.url} in NO_PROXY."
+            )
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Timeout] = set()
@@ -110,7 +116,8 @@ class Connection:
         most = MOST_BYTES if response.status == 200 else _MOST_ERROR_BYTES
         whole = bytearray()
         async with response:
-            while piece := await self.piece(response, begun=bool(whole)):
+            # Another status than 200 is an answer by itself.
+            while piece := await self.piece(response, begun=bool(whole) or response.status != 200):
                 whole += piece
                 if len(whole) > most:
                     raise ProxyFailed(
@@ -152,6 +159,8 @@ class Connection:
                 headers={"Accept-Encoding": "identity", "User-Agent": "llama-stack-provider-litellm"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
+                # LiteLLM hands the vendors' headers on.
+                max_field_size=_MOST_IN_A_HEADER,
             )
         return self._session
 

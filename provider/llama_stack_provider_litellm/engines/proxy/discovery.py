@@ -7,15 +7,16 @@ other.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ... import catalog as catalogs
 from ...catalog import Catalog
-from ...errors import ConfigError, ProxyFailed, ProxyGone, RequestError
+from ...errors import ProxyFailed, ProxyGone, RequestError
 
 Row = Mapping[str, Any]
 Get = Callable[[str], Awaitable[Row]]
@@ -33,44 +34,34 @@ class Told:
 
 async def ask(get: Get) -> Told:
     """What the proxy says, as far as the key may hear it. Raises RequestError when it says nothing."""
-    listed = await _rows(get, "/v1/models?return_wildcard_routes=true", "id")
-    deployments = await _optional(get, "/v1/model/info", "model_name")
-    groups = await _optional(get, "/model_group/info", "model_group")
-    with _reading("The LiteLLM Proxy"):
-        return Told(
-            {row["id"]: _facts(row) for row in listed},
-            [row for row in deployments if _is_deployment(row)],
-            {row["model_group"]: _facts(row) for row in groups},
-        )
+    listed, deployments, groups = await asyncio.gather(
+        _rows(get, "/v1/models?return_wildcard_routes=true", "id"),
+        _optional(get, "/v1/model/info", "model_name"),
+        _optional(get, "/model_group/info", "model_group"),
+    )
+    return Told(
+        {row["id"]: _facts(row) for row in listed},
+        [row for row in deployments if _is_deployment(row)],
+        {row["model_group"]: _facts(row) for row in groups},
+    )
 
 
 def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
-    """The catalogue of the proxy at ``url``; ``measured`` are vector sizes that nobody states.
-
-    Raises ProxyFailed when what the proxy says contradicts itself.
-    """
-    wildcards = [name for name in told.listed if "*" in name]
+    """The catalogue of the proxy at ``url``; ``measured`` are vector sizes that nobody states."""
+    wildcards = [_pattern(name) for name in told.listed if "*" in name]
     described = [row for row in told.deployments if not _matches(row["model_name"], wildcards)]
     names = {row["model_name"] for row in described}
     others = [name for name in told.listed if name not in names and ("*" in name or not _matches(name, wildcards))]
     facts = {name: {**told.listed.get(name, {}), **told.groups.get(name, {})} for name in {*told.listed, *told.groups}}
     # A deployment that nobody describes is its own vendor's model, one behind a wildcard too.
     undescribed = [{"model_name": name, "litellm_params": {"model": name}} for name in others]
-    with _reading(f"The LiteLLM Proxy at {url}"):
-        return catalogs.build(
-            [*described, *undescribed], lambda upstream: facts.get(upstream, {}), measured=measured, where=_where(url)
-        )
-
-
-@contextmanager
-def _reading(who: str) -> Iterator[None]:
-    """Whatever cannot be made of what a proxy says is an error of ours."""
-    try:
-        yield
-    except ConfigError as exc:
-        raise ProxyFailed(f"{who}: {exc}") from None
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
-        raise ProxyFailed(f"{who} tells of its models in a form that is not known: {exc!r}.") from None
+    return catalogs.build(
+        [*described, *undescribed],
+        lambda upstream: facts.get(upstream, {}),
+        measured=measured,
+        where=_where(url),
+        lenient=True,
+    )
 
 
 def nothing(url: str, away: RequestError) -> Catalog:
@@ -107,17 +98,27 @@ async def _optional(get: Get, path: str, key: str) -> list[Row]:
 
 def _is_deployment(row: Row) -> bool:
     params = row.get("litellm_params")
-    return isinstance(params, Mapping) and isinstance(params.get("model"), str)
+    info = row.get("model_info") or {}
+    return isinstance(params, Mapping) and isinstance(params.get("model"), str) and isinstance(info, Mapping)
 
 
-def _matches(name: str, wildcards: list[str]) -> bool:
-    return any(re.fullmatch(re.escape(wildcard).replace(r"\*", ".*"), name, re.S) for wildcard in wildcards)
+def _pattern(wildcard: str) -> re.Pattern[str]:
+    return re.compile(re.escape(wildcard).replace(r"\*", ".*"), re.S)
+
+
+def _matches(name: str, wildcards: Iterable[re.Pattern[str]]) -> bool:
+    return any(wildcard.fullmatch(name) for wildcard in wildcards)
 
 
 def _facts(about: Row) -> dict[str, Any]:
     facts = {name: about[name] for name in _FACTS if about.get(name) is not None}
-    # `/model_group/info` says it as 128000.0.
-    return {name: int(value) if name in _SIZES else value for name, value in facts.items()}
+    # `/model_group/info` says it as 128000.0; what is no number is nothing that anybody knows.
+    sizes = {name: int(facts.pop(name)) for name in _SIZES if _is_size(facts.get(name))}
+    return {name: value for name, value in facts.items() if name not in _SIZES} | sizes
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _SIZES = ("max_input_tokens", "output_vector_size")

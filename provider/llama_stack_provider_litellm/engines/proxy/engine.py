@@ -29,8 +29,9 @@ from .watch import Watch
 
 logger = logging.getLogger(__name__)
 
-# How long, in seconds, a boot waits for the proxy to say whether it is ready, and for its lists.
-_BOOT, _LISTS = 1.0, 10.0
+# How long, in seconds, a boot waits for the proxy to say whether it is ready, and for its lists, and how long one waits
+# for these later.
+_BOOT, _LISTS_AT_BOOT, _LISTS = 1.0, 3.0, 10.0
 # How old, in seconds, the lists may be.
 _FRESH = 30.0
 # A number of a vector takes so many bytes at the most, as JSON.
@@ -61,6 +62,7 @@ class ProxyEngine:
         self._guard = parameters.Guard(strict=strict_params)
         self._models: Catalog | None = None
         self._told: discovery.Told | None = None
+        self._refused: tuple[discovery.Told, errors.ConfigError] | None = None
         self._read_at = 0.0
         self._complained: str | None = None
         self._measured: dict[str, int] = {}
@@ -83,6 +85,7 @@ class ProxyEngine:
         await self.catalog()
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch.run())
+            self._watching.add_done_callback(_ended)
 
     async def catalog(self) -> Catalog:
         """The proxy's models; none, and a warning in the log, while it has never been seen."""
@@ -102,10 +105,11 @@ class ProxyEngine:
             self._watch.lost(exc.message)
             return discovery.nothing(self._url, exc)
         try:
-            return await self._read()
+            self._told = await self._lists(_LISTS_AT_BOOT)
         except errors.RequestError as exc:
             self._complain(exc)
             return discovery.nothing(self._url, exc)
+        return discovery.catalog_of(self._told, self._url, self._measured)
 
     def sources(self) -> tuple[Path, ...]:
         return ()
@@ -145,23 +149,29 @@ class ProxyEngine:
             if self._connection.heard < began:
                 raise
 
-    async def _read(self) -> Catalog:
-        """What models the proxy has now. Raises RequestError, and ConfigError for what contradicts itself."""
+    async def _lists(self, within: float) -> discovery.Told:
+        """What the proxy says of its models now. Raises RequestError."""
         self._read_at = time.monotonic()
-        told = await discovery.ask(partial(self._ask, within=_LISTS))
-        self._complained = None
-        if self._models is not None and told == self._told and self._models.unmeasured.isdisjoint(self._measured):
-            return self._models
-        self._told = told
-        return discovery.catalog_of(told, self._url, self._measured)
+        return await discovery.ask(partial(self._ask, within=within))
 
     async def _renew(self) -> None:
-        """Go by what the proxy has now; tells whoever wants to know when that is something else than before."""
-        before, now = await self.catalog(), await self._read()
-        if now is before:
+        """Go by what the proxy has now; tells whoever wants to know when that is something else than before.
+
+        Raises RequestError, and ConfigError when the vectors that stores hold would be of no use any more.
+        """
+        before, told = await self.catalog(), await self._lists(_LISTS)
+        if told == self._told and before.unmeasured.isdisjoint(self._measured):
+            self._complained = None
             return
-        now.check_dimensions(before)
-        self._models = now
+        if self._refused is not None and told == self._refused[0]:
+            raise self._refused[1]
+        now = discovery.catalog_of(told, self._url, self._measured)
+        try:
+            now.check_dimensions(before)
+        except errors.ConfigError as exc:
+            self._refused = told, exc
+            raise
+        self._models, self._told, self._complained = now, told, None
         if self._changed is not None:
             self._changed()
 
@@ -322,6 +332,11 @@ class ProxyEngine:
     def _redactor(self, caller: Caller) -> Callable[[str], str]:
         """Takes both keys out of a text; made when there is one."""
         return lambda text: redaction.Redactor({"key": self._key, "api_key": caller.api_key or ""})(text)
+
+
+def _ended(watching: asyncio.Task[None]) -> None:
+    if not watching.cancelled() and (exc := watching.exception()):
+        logger.error("Nobody watches the LiteLLM Proxy any more: %r", exc)
 
 
 def _about(headers: Mapping[str, str], priced: bool, usage: Mapping[str, Any]) -> served.Served:

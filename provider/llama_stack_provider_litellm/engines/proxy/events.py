@@ -26,6 +26,8 @@ class Decoder:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The data of each event that ``piece`` completes. Raises EventTooLong."""
+        if not piece:
+            return
         # The second half of a line's end that was taken for a whole one.
         self._rest += piece[1:] if self._returned and piece.startswith(b"\n") else piece
         self._returned = piece.endswith(b"\r")
