@@ -354,7 +354,7 @@ def test_a_stack_that_begins_without_a_proxy_gets_its_models_later(imitation: Im
             with pytest.raises(errors.Unavailable):
                 await one.engine.chat(ask("hi", "nowhere"), ANONYMOUS)
             await asyncio.to_thread(imitation.clear)
-            await so(lambda: one.proxy._models.away is None)
+            await so(lambda: one.proxy._models.known.away is None)
             assert "own/*" in (await one.engine.catalog()).entries
 
     asyncio.run(live())

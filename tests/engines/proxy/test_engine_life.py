@@ -13,7 +13,7 @@ import pytest
 from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.caller import ANONYMOUS
 from llama_stack_provider_litellm.engines.proxy import ProxyEngine, discovery
-from llama_stack_provider_litellm.engines.proxy import engine as module
+from llama_stack_provider_litellm.engines.proxy import models as module
 from tests.engines.proxy.conftest import CHAT, ask, collected, run, serving, settings, so
 from tests.imitation import Imitation
 from tests.middle import Middle
@@ -40,7 +40,7 @@ def test_a_boot_without_a_proxy_does_not_wait_and_heals(
                 await engine.chat(ask("hi"), ANONYMOUS)
             mortal.start()
             await so(lambda: engine.trouble() is None)
-            await so(lambda: engine._models is not None and engine._models.away is None)
+            await so(lambda: engine._models.known.away is None)
             assert "gpt" in await models_of(engine)
             await engine.chat(ask("hi"), ANONYMOUS)
 
@@ -212,7 +212,7 @@ def test_a_vector_size_that_changes_is_refused_and_said_once(
 def test_a_vector_size_is_measured(imitation: Imitation, soon: None) -> None:
     async def live() -> None:
         async with serving(imitation.url, probe=True) as engine:
-            await so(lambda: "wild/text-embedding-3-small" in engine._models.entries)  # type: ignore[union-attr]
+            await so(lambda: "wild/text-embedding-3-small" in engine._models.known.entries)
             assert (await engine.catalog()).entries["wild/text-embedding-3-small"].dimension == 64
             asked = len(imitation.seen()["requests"])
             await so(lambda: len(imitation.seen()["requests"]) > asked + 4)
@@ -246,7 +246,7 @@ def test_a_vector_size_that_cannot_be_measured_stops_nothing(
             assert len(probes) == 1, "each costs money"
             imitation.clear()
             await engine.reload()
-            await so(lambda: not engine._models.unmeasured)  # type: ignore[union-attr]
+            await so(lambda: not engine._models.known.unmeasured)
 
     run(live())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ import aiohttp
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from ... import errors, redaction, translation
-from ...caller import ANONYMOUS, Caller
+from ... import errors, translation
+from ...caller import Caller
 from ...catalog import Catalog, ModelEntry
 from ...config import ProxySettings
 from .. import answers, embedding, served
@@ -24,16 +24,12 @@ from ..base import Changed, Request, Reranked
 from ..stream import Stream
 from . import discovery, parameters, refusals, requests
 from .connection import MOST_BYTES, Connection
+from .models import ProxyModels
 from .stream import Chunks
 from .watch import Watch
 
 logger = logging.getLogger(__name__)
 
-# How long, in seconds, a boot waits for the proxy to say whether it is ready, and for its lists, and how long one waits
-# for these later.
-_BOOT, _LISTS_AT_BOOT, _LISTS = 1.0, 3.0, 10.0
-# How old, in seconds, the lists may be.
-_FRESH = 30.0
 # A number of a vector takes so many bytes at the most, as JSON.
 _BYTES_PER_NUMBER = 25
 
@@ -56,24 +52,14 @@ class ProxyEngine:
         self._url = config.url
         self._key = config.api_key.get_secret_value()
         self._connection = Connection(config)
-        # Of its own: what is asked of the models may fill the other one's pool.
-        self._aside = Connection(config)
-        self._probes = probe_dimensions
+        self._models = ProxyModels(config, probe_dimensions=probe_dimensions)
         self._guard = parameters.Guard(strict=strict_params)
-        self._models: Catalog | None = None
-        self._told: discovery.Told | None = None
-        self._refused: tuple[discovery.Told, errors.ConfigError] | None = None
-        self._read_at = 0.0
-        self._complained: str | None = None
-        self._measured: dict[str, int] = {}
-        self._probed: set[str] = set()
-        self._changed: Changed | None = None
         self._watching: asyncio.Task[None] | None = None
         self._watch = Watch(
             config.url,
             partial(self._look, config.connect_timeout),
             replaceable=replaceable,
-            back=self._refresh,
+            back=self._models.refresh,
             hopeless=self._connection.give_up_waiting if replaceable else lambda: None,
         )
 
@@ -81,7 +67,7 @@ class ProxyEngine:
 
     async def start(self, changed: Changed) -> None:
         """Watch the proxy from now on, in the running loop."""
-        self._changed = changed
+        self._models.changed = changed
         await self.catalog()
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch.run())
@@ -89,27 +75,15 @@ class ProxyEngine:
 
     async def catalog(self) -> Catalog:
         """The proxy's models; none, and a warning in the log, while it has never been seen."""
-        if self._models is None:
+        if not self._models.begun:
             try:
-                self._models = await self._first()
+                if away := await self._models.begin():
+                    self._watch.lost(away)
             finally:
                 if self._watching is None:
                     # Asked for the first time in a loop that the host throws away.
-                    await self._aside.close()
-        return self._models
-
-    async def _first(self) -> Catalog:
-        try:
-            await self._ready(_BOOT)
-        except errors.RequestError as exc:
-            self._watch.lost(exc.message)
-            return discovery.nothing(self._url, exc)
-        try:
-            self._told = await self._lists(_LISTS_AT_BOOT)
-        except errors.RequestError as exc:
-            self._complain(exc)
-            return discovery.nothing(self._url, exc)
-        return discovery.catalog_of(self._told, self._url, self._measured)
+                    await self._models.close()
+        return self._models.known
 
     def sources(self) -> tuple[Path, ...]:
         return ()
@@ -119,9 +93,9 @@ class ProxyEngine:
 
     async def reload(self) -> None:
         """Ask the proxy for its models again."""
-        self._probed.clear()
+        self._models.probe_again()
         try:
-            await self._renew()
+            await self._models.renew()
         except errors.RequestError as exc:
             raise errors.ConfigError(exc.message) from None
 
@@ -132,95 +106,16 @@ class ProxyEngine:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         await self._connection.close()
-        await self._aside.close()
-
-    async def _ready(self, within: float) -> None:
-        """Raises RequestError unless the proxy says that it is ready."""
-        answer = await self._ask("/health/readiness", within)
-        if "status" not in answer:
-            raise errors.ProxyGone(f"What answers at {self._url} is no LiteLLM Proxy. {errors.ProxyGone.mend}")
+        await self._models.close()
 
     async def _look(self, within: float) -> None:
-        """The same, but of a proxy that others hear from meanwhile: it is there, and has no time."""
+        """Raises RequestError unless the proxy is ready, or has no time: others hear from it meanwhile."""
         began = time.monotonic()
         try:
-            await self._ready(within)
+            await self._models.ready(within)
         except errors.ProxyGone:
             if self._connection.heard < began:
                 raise
-
-    async def _lists(self, within: float) -> discovery.Told:
-        """What the proxy says of its models now. Raises RequestError."""
-        self._read_at = time.monotonic()
-        return await discovery.ask(partial(self._ask, within=within))
-
-    async def _renew(self) -> None:
-        """Go by what the proxy has now; tells whoever wants to know when that is something else than before.
-
-        Raises RequestError, and ConfigError when the vectors that stores hold would be of no use any more.
-        """
-        before, told = await self.catalog(), await self._lists(_LISTS)
-        if told == self._told and before.unmeasured.isdisjoint(self._measured):
-            self._complained = None
-            return
-        if self._refused is not None and told == self._refused[0]:
-            raise self._refused[1]
-        now = discovery.catalog_of(told, self._url, self._measured)
-        try:
-            now.check_dimensions(before)
-        except errors.ConfigError as exc:
-            self._refused = told, exc
-            raise
-        self._models, self._told, self._complained = now, told, None
-        if self._changed is not None:
-            self._changed()
-
-    async def _refresh(self, returned: bool) -> None:
-        """The lists again, when they are old or the proxy has been away, and what can be measured."""
-        models = await self.catalog()
-        try:
-            if returned or models.away is not None or time.monotonic() - self._read_at > _FRESH:
-                await self._renew()
-            if self._probes:
-                await self._measure(models.unmeasured - self._probed)
-        except (errors.RequestError, errors.ConfigError) as exc:
-            self._complain(exc)
-
-    async def _measure(self, names: Iterable[str]) -> None:
-        """Ask embedding models of which nobody states the vector size for one vector, once each."""
-        for name in names:
-            self._probed.add(name)
-            body, headers = requests.sent({"model": name, "input": ["dimension"]}, ANONYMOUS, self._key)
-            try:
-                data = await self._ask("/v1/embeddings", _LISTS, body, headers)
-                self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
-            except errors.RequestError as exc:
-                logger.warning("The vector size of '%s' cannot be measured. %s", name, exc)
-            else:
-                await self._renew()
-
-    def _complain(self, exc: Exception) -> None:
-        # Once: it is asked again every few seconds.
-        if str(exc) != self._complained:
-            self._complained = str(exc)
-            logger.warning("The models of the LiteLLM Proxy cannot be read: %s", exc)
-
-    async def _ask(
-        self, path: str, within: float, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """What the proxy answers to the stack itself, which is an object."""
-        identity = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        try:
-            async with asyncio.timeout(within):
-                response = await self._aside.send(path, body, headers or identity)
-                text = await self._aside.read(response)
-        except TimeoutError:
-            raise errors.ProxyGone(
-                f"The LiteLLM Proxy at {self._url} has not answered in {within:g} s. {errors.ProxyGone.mend}"
-            ) from None
-        if response.status != 200:
-            raise refusals.error(response, text, url=self._url, redact=self._redactor(ANONYMOUS))
-        return refusals.object_of(response, text, url=self._url)
 
     # Calls
 
@@ -276,9 +171,8 @@ class ProxyEngine:
         model = request["model"]
         with self._explained(model):
             entry, response = await self._send(path, {**request, "stream": True, "stream_options": options}, caller)
-            refusal = partial(
-                translation.from_proxy, model=model, deployments=entry.deployments, redact=self._redactor(caller)
-            )
+            redact = refusals.redactor(self._key, caller.api_key)
+            refusal = partial(translation.from_proxy, model=model, deployments=entry.deployments, redact=redact)
             chunks = Chunks(self._connection, response, refusal)
             try:
                 refusals.check_streams(response, url=self._url)
@@ -312,7 +206,7 @@ class ProxyEngine:
             url=self._url,
             model=entry.name,
             deployments=entry.deployments,
-            redact=self._redactor(caller),
+            redact=refusals.redactor(self._key, caller.api_key),
         )
         if self._guard.learns(refusal, request):
             return await self._send(path, request, caller)
@@ -328,10 +222,6 @@ class ProxyEngine:
             raise _named(exc, model) from None
         except errors.RequestError as exc:
             raise _named(exc, model) from None
-
-    def _redactor(self, caller: Caller) -> Callable[[str], str]:
-        """Takes both keys out of a text; made when there is one."""
-        return lambda text: redaction.Redactor({"key": self._key, "api_key": caller.api_key or ""})(text)
 
 
 def _ended(watching: asyncio.Task[None]) -> None:

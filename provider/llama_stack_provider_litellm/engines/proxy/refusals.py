@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from ... import errors, translation
+from ... import errors, redaction, translation
 from ...errors import ProxyFailed, RequestError
 from ...translation import Redact
 
@@ -24,6 +24,11 @@ _BY_STATUS: dict[int, type[RequestError]] = {
 }
 # Of a page that is no JSON so much is worth telling.
 _LETTERS = 200
+
+
+def redactor(*keys: str | None) -> Redact:
+    """Takes the keys, and what looks like one, out of a text; made when there is one."""
+    return lambda text: redaction.Redactor({f"key-{number}": key for number, key in enumerate(keys)})(text)
 
 
 def error(
