@@ -1,17 +1,19 @@
-"""An MCP server over streamable HTTP, as a process of its own: one tool fetches, one saves."""
+"""An MCP server over streamable HTTP, as a process of its own: one tool fetches, one saves, one tells who asks."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
-from mcp.server.fastmcp import FastMCP
+from mcp.server.fastmcp import Context, FastMCP
 
 from tests.processes import ROOT, free_port
 
@@ -32,6 +34,12 @@ def build(port: int) -> FastMCP:
         """Save a text as a note under a title."""
         NOTES[title] = text
         return f"saved {title}"
+
+    @server.tool()
+    def show_headers(ctx: Context[Any, Any, Any]) -> str:
+        """Show the HTTP headers of the request."""
+        request: Any = ctx.request_context.request
+        return json.dumps(dict(request.headers))
 
     return server
 

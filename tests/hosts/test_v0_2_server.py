@@ -29,7 +29,7 @@ def untouched_host(monkeypatch: pytest.MonkeyPatch) -> None:
         found = getattr(module, name)
         monkeypatch.setattr(module, name, getattr(found, "__wrapped__", found))
     logger = logging.getLogger(host.__name__)
-    others = [each for each in logger.filters if each is not server._plain_request_errors]
+    others = [each for each in logger.filters if each is not server._plain_errors]
     monkeypatch.setattr(logger, "filters", others)
 
 
@@ -50,7 +50,7 @@ def test_install_is_idempotent() -> None:
     assert translate is not before
     server.install()
     assert (host.translate_exception, request_headers.parse_request_provider_data) == (translate, parse)
-    assert logging.getLogger(host.__name__).filters.count(server._plain_request_errors) == 1
+    assert logging.getLogger(host.__name__).filters.count(server._plain_errors) == 1
 
 
 @pytest.mark.usefixtures("installed")
@@ -158,13 +158,14 @@ def test_our_errors_are_logged_in_one_line(log: io.StringIO) -> None:
     assert log.getvalue() == "Error executing endpoint /v1/x: slow 100% down\n"
 
 
-def test_the_console_gets_our_errors_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [errors.RateLimited, errors.ConfigError])
+def test_the_console_gets_our_errors_as_they_are(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     console = RichHandler(console=Console(file=out, width=80), markup=True)
     monkeypatch.setattr(logging.getLogger(), "handlers", [console])
     server.install()
     long = f"[red] {'x' * 100} [/]"
-    logged(errors.RateLimited(long))
+    logged(kind(long))
     logging.getLogger(host.__name__).error("of [bold]another[/] kind")
     line, *rest = out.getvalue().splitlines()
     assert line == f"ERROR    Error executing endpoint /v1/x: {long}"
@@ -172,7 +173,7 @@ def test_the_console_gets_our_errors_as_they_are(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("exc", [ValueError("odd"), errors.ConfigError("wrong"), KeyError("k")])
+@pytest.mark.parametrize("exc", [ValueError("odd"), KeyError("k")])
 def test_other_exceptions_keep_their_traceback(exc: Exception, log: io.StringIO) -> None:
     logged(exc)
     assert log.getvalue().startswith("Error executing endpoint /v1/x\nTraceback")

@@ -41,6 +41,7 @@ def test_an_agent_fetches_with_one_tool_and_saves_with_another(
     assert {tool.identifier for tool in stack.client().tools.list(toolgroup_id=toolgroup)} == {
         "fetch_note",
         "save_note",
+        "show_headers",
     }
     save(stack, toolgroup, f"from-{word}", f"the text {word}")
     agent: Any = Agent(

@@ -14,6 +14,7 @@ import pytest
 
 from tests.imitation import Imitation, imitation_proxy
 from tests.integration.conftest import litellm_config
+from tests.mcp_server import running_mcp_server
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -103,6 +104,20 @@ def test_who_asks_arrives_at_the_proxy(tmp_path: Path, word: str) -> None:
     assert json.loads(request["headers"]["x-litellm-spend-logs-metadata"]) == {
         "agent": "researcher", "project": "search", "org": "acme", "note": "Zürich",
     }  # fmt: skip
+
+
+def test_an_mcp_server_hears_nothing_of_it(tmp_path: Path, word: str) -> None:
+    said = {"litellm_api_key": f"sk-{word}", "litellm_user": f"user-{word}", "litellm_tags": [word]}
+    with on_imitation(tmp_path, "proxy") as (stack, _), running_mcp_server() as url:
+        client = stack.client(default_headers=provider_data(**said, mcp_headers={url: {"X-Theirs": "yes"}}))
+        client.toolgroups.register(
+            toolgroup_id="mcp::notes", provider_id="model-context-protocol", mcp_endpoint={"uri": url}
+        )
+        assert client.tools.list(toolgroup_id="mcp::notes")
+        headers = str(client.tool_runtime.invoke_tool(tool_name="show_headers", kwargs={}).content)
+    assert "x-theirs" in headers
+    assert word not in headers
+    assert "litellm" not in headers
 
 
 def test_a_header_that_is_not_allowed(tmp_path: Path) -> None:

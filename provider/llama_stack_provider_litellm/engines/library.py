@@ -26,7 +26,8 @@ def import_litellm() -> None:
         if exc.name != "litellm":
             raise
         raise ConfigError(
-            "The embedded router needs litellm. Install it: pip install 'llama-stack-provider-litellm[embedded]'."
+            "The embedded router needs litellm, which the extra `embedded` brings: "
+            "pip install 'llama-stack-provider-litellm[embedded]'. Mode `proxy` goes without."
         ) from None
     from . import mcp_gateway, text_completion, tracebacks
 

@@ -20,7 +20,7 @@ from llama_stack.core.server import server
 from rich.logging import RichHandler
 
 from ...caller import UNREADABLE
-from ...errors import RequestError
+from ...errors import LiteLLMProviderError, RequestError
 
 _MARK = "__litellm_provider__"
 _HEADER_SPELLINGS = ("x-llamastack-provider-data", "X-LlamaStack-Provider-Data")
@@ -33,7 +33,7 @@ def install() -> None:
     _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
     for module in _server_modules():
         _replace(module, "translate_exception", _translate)
-        logging.getLogger(module.__name__).addFilter(_plain_request_errors)
+        logging.getLogger(module.__name__).addFilter(_plain_errors)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RichHandler):
             handler.addFilter(_Plainly(handler))
@@ -83,11 +83,12 @@ def _parse_provider_data(original: Any) -> Any:
     return parse_request_provider_data
 
 
-def _plain_request_errors(record: logging.LogRecord) -> bool:
-    """Log our errors by their message: rendering their traceback with rich takes the event loop seconds."""
+def _plain_errors(record: logging.LogRecord) -> bool:
+    """Log our errors by their message: rendering their traceback with rich takes the event loop seconds, and what
+    stands in brackets rich takes for its own."""
     # The host logs inside its `except`, with the exception's text or, for a stream, its traceback.
     exc = sys.exception()
-    if isinstance(exc, RequestError):
+    if isinstance(exc, LiteLLMProviderError):
         record.plain = True
         if record.exc_info:
             record.msg, record.args, record.exc_info = f"{record.getMessage()}: {exc}", (), None
