@@ -97,16 +97,6 @@ def test_a_guardrail(proxy: LiteLLMProxy, upstream: Upstream) -> None:
     assert not [call for call in upstream.calls() if WORD in str(call["body"])]
 
 
-def test_it_comes_back_where_it_was(proxy: LiteLLMProxy) -> None:
-    before = proxy.pid
-    proxy.kill()
-    with pytest.raises(httpx.ConnectError):
-        ask(proxy, proxy.key)
-    proxy.start()
-    assert proxy.pid != before
-    assert ask(proxy, proxy.key).status_code == 200
-
-
 def test_the_shipped_config_with_litellms_own_check_of_keys(tmp_path: Path) -> None:
     config = yaml.safe_load((ROOT / "run_configs" / "litellm" / "proxy.yaml").read_text())
     config["general_settings"]["custom_auth"] = None

@@ -6,8 +6,11 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
-from tests.stack import Stack, running_stack
+from tests import modes
+from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
+from tests.stack import Stack, reaching
 from tests.upstream.process import Upstream, start_upstream
 
 # Keys that must never show up anywhere but at the upstream.
@@ -67,10 +70,35 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-def shared_stack(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    with running_stack(folder, litellm_config(upstream), SAFETY_MODEL="litellm/guard") as server:
+def shared_proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy | None]:
+    """A LiteLLM Proxy on `litellm_config`, where the run's mode needs one."""
+    if modes.current == "embedded":
+        yield None
+        return
+    with litellm_proxy(tmp_path_factory.mktemp("proxy"), litellm_config(upstream)) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def shared_stack(
+    upstream: Upstream, shared_proxy: LiteLLMProxy | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    env = {"SAFETY_MODEL": "litellm/guard"}
+    with reaching(tmp_path_factory.mktemp("stack"), litellm_config(upstream), env, proxy=shared_proxy) as server:
+        server.start()
         yield server
+
+
+GUARDRAIL = {"guardrail": "tests.proxy_guardrail.Forbidden", "mode": "pre_call", "default_on": True, "word": "xyzzy"}
+
+
+@pytest.fixture(scope="session")
+def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:
+    """A LiteLLM Proxy on the same models, with a guardrail that refuses the word xyzzy."""
+    config = yaml.safe_load(litellm_config(upstream))
+    config["guardrails"] = [{"guardrail_name": "forbidden-words", "litellm_params": GUARDRAIL}]
+    with litellm_proxy(tmp_path_factory.mktemp("proxy"), yaml.safe_dump(config)) as running:
+        yield running
 
 
 @pytest.fixture

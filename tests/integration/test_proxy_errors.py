@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from tests.integration.conftest import litellm_config
-from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
+from llama_stack_provider_litellm import errors
+from llama_stack_provider_litellm.caller import ANONYMOUS
+from llama_stack_provider_litellm.config import ProxySettings
+from llama_stack_provider_litellm.engines.proxy import ProxyEngine
+from tests.litellm_proxy import LiteLLMProxy
 from tests.stack import Stack, running_stack
-from tests.upstream.process import Upstream
-
-GUARDRAIL = {"guardrail": "tests.proxy_guardrail.Forbidden", "mode": "pre_call", "default_on": True, "word": "xyzzy"}
-
-pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
-
-
-@pytest.fixture(scope="module")
-def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:
-    config = yaml.safe_load(litellm_config(upstream))
-    config["guardrails"] = [{"guardrail_name": "forbidden-words", "litellm_params": GUARDRAIL}]
-    with litellm_proxy(tmp_path_factory.mktemp("proxy"), yaml.safe_dump(config)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -103,20 +94,21 @@ def test_what_the_proxy_hands_on(stack: Stack, text: str, model: str, status: in
     assert "Traceback" not in stack.log
 
 
-def test_a_model_that_the_proxy_has_no_longer(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Between a restart of the proxy and the next look at its list, it is the proxy that says so."""
-    folder = tmp_path_factory.mktemp("shrinking")
-    (folder / "proxy").mkdir()
-    two = yaml.safe_load(litellm_config(upstream))
-    with litellm_proxy(folder / "proxy", yaml.safe_dump(two)) as running:
-        env = {"LITELLM_MODE": "proxy", "LITELLM_PROXY_URL": running.url, "LITELLM_PROXY_API_KEY": running.key}
-        with running_stack(folder, **env) as stack:
-            two["model_list"] = [item for item in two["model_list"] if item["model_name"] != "local"]
-            running.configure(yaml.safe_dump(two))
-            running.stop()
-            running.start()
-            status, said, _ = told(stack, "hi", stream=False, model="litellm/local")
-            assert (status, "local" in said) == (404, True), said
+def test_a_model_that_the_proxy_has_no_longer(proxy: LiteLLMProxy) -> None:
+    """Between two looks at its list it is the proxy that says so, with a 400."""
+
+    async def stale() -> None:
+        engine = ProxyEngine(ProxySettings.model_validate({"url": proxy.url, "api_key": proxy.key}))
+        try:
+            before = await engine.catalog()
+            gone = replace(before.entries["gpt"], name="gone")
+            engine._models.known = replace(before, entries={**before.entries, "gone": gone})
+            with pytest.raises(errors.ModelNotFound, match="Model gone"):
+                await engine.chat({"model": "gone", "messages": [{"role": "user", "content": "hi"}]}, ANONYMOUS)
+        finally:
+            await engine.close()
+
+    asyncio.run(stale())
 
 
 def test_an_error_amid_a_stream(stack: Stack) -> None:

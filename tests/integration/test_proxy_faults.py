@@ -14,7 +14,7 @@ import pytest
 from tests.certificates import make_certificates
 from tests.imitation import imitation_proxy
 from tests.integration.conftest import litellm_config
-from tests.litellm_proxy import litellm_proxy
+from tests.litellm_proxy import LiteLLMProxy
 from tests.middle import Middle
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
@@ -32,12 +32,12 @@ def raw(status: str, body: bytes, *headers: str, kind: str = "text/html") -> byt
 
 
 @pytest.fixture(scope="module")
-def line(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Middle]]:
-    folder = tmp_path_factory.mktemp("faults")
-    (folder / "proxy").mkdir()
-    with litellm_proxy(folder / "proxy", litellm_config(upstream)) as proxy, Middle(proxy.port) as middle:
+def line(proxy: LiteLLMProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Middle]]:
+    with Middle(proxy.port) as middle:
         env = {"LITELLM_MODE": "proxy", "LITELLM_PROXY_API_KEY": proxy.key}
-        with running_stack(folder, LITELLM_PROXY_URL=f"http://127.0.0.1:{middle.port}", **env) as stack:
+        with running_stack(
+            tmp_path_factory.mktemp("faults"), LITELLM_PROXY_URL=f"http://127.0.0.1:{middle.port}", **env
+        ) as stack:
             yield stack, middle
 
 
