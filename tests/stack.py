@@ -117,13 +117,20 @@ def running_stack(folder: Path, litellm_config: str | None = None, **env: str) -
 
 @contextmanager
 def reaching(
-    folder: Path, litellm_config: str | None, env: Mapping[str, str], command: list[str] | None = None
+    folder: Path,
+    litellm_config: str | None,
+    env: Mapping[str, str],
+    command: list[str] | None = None,
+    proxy: LiteLLMProxy | None = None,
 ) -> Iterator[Stack]:
-    """A stack that has not been started yet; the LiteLLM Proxy that the run's mode may need runs already."""
+    """A stack that has not been started yet; the LiteLLM Proxy that the run's mode may need runs already.
+
+    ``proxy`` is one on the same config, where there is one: it takes ten seconds to start.
+    """
     with ExitStack() as servers:
-        env, proxy = dict(env), None
+        env = dict(env)
         if litellm_config is not None and modes.current != "embedded":
-            proxy = servers.enter_context(litellm_proxy(folder, litellm_config, None, **env))
+            proxy = proxy or servers.enter_context(litellm_proxy(folder, litellm_config, None, **env))
             env |= {"LITELLM_MODE": modes.current, "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": proxy.key}
             litellm_config = _nowhere(litellm_config) if modes.current == "auto" else None
         if litellm_config is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import modes
 from tests.integration.conftest import litellm_config
 from tests.stack import running_stack
 from tests.upstream.process import Upstream
@@ -23,9 +24,13 @@ def test_a_vendors_budget_that_is_used_up(upstream: Upstream, tmp_path: Path, wo
         assert refused.status_code == 429
         assert "Model gpt: " in refused.json()["detail"]
         assert "raise it where it is set" in refused.json()["detail"]
-        # The window of a day began with the first of the calls.
-        assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
-        assert f"Retry after {refused.headers['retry-after']} s." in refused.json()["detail"]
+        if modes.current == "embedded":
+            # The window of a day began with the first of the calls.
+            assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
+            assert f"Retry after {refused.headers['retry-after']} s." in refused.json()["detail"]
+        else:
+            # A LiteLLM Proxy does not say when its budget resets.
+            assert "retry-after" not in refused.headers
         streamed = httpx.post(url, json={**body, "stream": True}, timeout=30)
         assert '"error": {"message": "429: Model gpt: ' in streamed.text
         # Another vendor's money is not spent.

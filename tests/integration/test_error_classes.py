@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from llama_stack_provider_litellm import errors
+from tests import modes
 from tests.processes import ROOT
 from tests.stack import Stack, running_stack
 from tests.test_errors import ROWS
@@ -20,6 +22,16 @@ model_list: [{model_name: raiser, litellm_params: {model: raising/it}}]
 litellm_settings: {custom_provider_map: [{provider: raising, custom_handler: shim.handler}]}
 router_settings: {num_retries: 0, disable_cooldowns: true}
 """
+
+# What has no status of its own a LiteLLM Proxy answers with a 500 of its own, and with nothing but the message.
+BARE = {
+    "APIResponseValidationError": ("before", "after"),
+    "ModifyResponseException": ("before", "after"),
+    "OpenAIError": ("whole", "before", "after"),
+    "SensitiveDataRouteException": ("whole", "before", "after"),
+}
+# With these a guardrail says what shall be answered: a LiteLLM Proxy does, with a 200 and this `finish_reason`.
+ANSWERED = {"ModifyResponseException": "content_filter", "RejectedRequestError": "stop"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +55,12 @@ def ask(stack: Stack, text: str, *, stream: bool) -> httpx.Response:
 def test_each_class(raising: Stack, name: str, when: str) -> None:
     begun = len(raising.log)
     answer = ask(raising, f"{when} {name}", stream=when != "whole")
-    kind = ROWS[name]
+    if modes.current != "embedded" and when == "whole" and name in ANSWERED:
+        (choice,) = answer.json()["choices"]
+        assert (choice["finish_reason"], "boom" in choice["message"]["content"]) == (ANSWERED[name], True)
+        return
+    bare = modes.current != "embedded" and when in BARE.get(name, ())
+    kind = errors.ProxyFailed if bare else ROWS[name]
     if when == "whole":
         status, message = answer.status_code, answer.json()["detail"]
     else:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import modes
 from tests.integration.conftest import ANTHROPIC_KEY, GEMINI_KEY, OPENAI_KEY
 from tests.stack import Stack
 
@@ -78,7 +79,9 @@ def test_a_break_in_mid_stream_is_an_error_event(stack: Stack, model: str, fault
     name = "model" if "openai" in path else "model_id"
     answer = post(stack, path, {name: model, "messages": ask(f"[[{fault}]] velvet"), "stream": True})
     events = [line for line in answer.text.splitlines() if line.startswith("data: ")]
-    assert "echo[" in "".join(events[:-1]), "the pieces before the break are given"
+    # A LiteLLM Proxy may not have read yet what comes just before its connection breaks, and then gives none of it.
+    if modes.current == "embedded" or fault == "midstream-error":
+        assert "echo[" in "".join(events[:-1]), "the pieces before the break are given"
     # Google says 503 in its stream, the others nothing that has a status.
     status = 503 if (model, fault) == ("litellm/gemini", "midstream-error") else 502
     assert f'"error": {{"message": "{status}: Model {DEPLOYMENTS[model]}: ' in events[-1]
@@ -92,7 +95,8 @@ def test_a_text_completion_tells_it_too(stack: Stack, model: str, word: str, str
     answer = post(stack, "/openai/v1/completions", body)
     said = answer.text if stream else answer.json()["detail"]
     assert ('"message": "429: Model' in said) if stream else (answer.status_code == 429)
-    assert "Retry after 7 s." in said
+    # Of text completions LiteLLM Proxy drops the vendor's headers; Google says the wait in the body.
+    assert ("Retry after 7 s." in said) is (modes.current == "embedded" or model == "litellm/gemini")
     assert word in said
     assert "{'error'" not in said, "the vendor's body stands there as it came"
 

@@ -9,6 +9,7 @@ import pytest
 from llama_stack_client import Agent
 from llama_stack_client.lib.agents.client_tool import client_tool
 
+from tests import modes
 from tests.integration.routed import NOWHERE, Routed, deployment, routed
 from tests.upstream.process import Upstream
 
@@ -47,7 +48,10 @@ def config(upstream: Upstream, section: str) -> dict[str, Any]:
     return {"model_list": models, **sections}
 
 
-@pytest.fixture(scope="module", params=["router_settings", "litellm_settings"])
+ITS_OWN = pytest.mark.embedded_only("from which section a LiteLLM Proxy takes them is its own business")
+
+
+@pytest.fixture(scope="module", params=["router_settings", pytest.param("litellm_settings", marks=ITS_OWN)])
 def stack(
     request: pytest.FixtureRequest, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Routed]:
@@ -91,11 +95,16 @@ def test_the_next_of_several_answers(stack: Routed, word: str, stream: bool) -> 
     assert [id for id, _ in stack.arrived(word)] == ["chained-1", "second-1"]
 
 
-@pytest.mark.parametrize("fault", ["break", "midstream-error"])
+@pytest.mark.parametrize("fault", ["break", "bytes]] [[break", "midstream-error"], ids=["break", "late break", "error"])
 def test_a_stream_that_has_begun_is_never_begun_again(stack: Routed, word: str, fault: str) -> None:
     answer = stack.chat("first", f"[[{fault} model=first-m]] {word} one two three", stream=True)
+    begun = "echo[first-m]" in answer.text.replace('"}', "")
+    if modes.current != "embedded" and "break" in fault and not begun:
+        # A LiteLLM Proxy may not have read yet what comes just before its connection breaks: nobody has seen any of it.
+        assert answer.by == "second-1"
+        return
+    assert begun
     assert '"error": {"message": "502: Model first (openai/first-m): ' in answer.text
-    assert "echo[first-m]" in answer.text.replace('"}', "")
     assert [id for id, _ in stack.arrived(word)] == ["first-1"]
     assert "echo[second-m]" not in answer.text
 

@@ -85,7 +85,13 @@ def test_text_parameters_arrive_at_the_text_endpoint(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("model", ["vllm", "texts"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "vllm",
+        pytest.param("texts", marks=pytest.mark.embedded_only("LiteLLM's own Router does not go by a model's `mode`")),
+    ],
+)
 def test_a_text_completion_stays_one(stack: Stack, upstream: Upstream, word: str, model: str, stream: bool) -> None:
     body = {"model": model, "prompt": [word, f"{word} too"], "suffix": "the end", "stream": stream}
     answer = post(stack, "completions", body)
@@ -180,16 +186,23 @@ def test_what_a_vendor_does_not_take_is_an_error_that_names_it(stack: Stack, wor
     assert "drop_params" in answer.json()["detail"]
 
 
-def test_what_is_left_out_is_named_once_or_refused(upstream: Upstream, tmp_path: Path, word: str) -> None:
-    config = litellm_config(upstream) + "litellm_settings: {drop_params: true}\n"
+DROPPING = "litellm_settings: {drop_params: true}\n"
+
+
+@pytest.mark.embedded_only("a LiteLLM Proxy leaves it out, and tells nobody")
+def test_what_is_left_out_is_named_once(upstream: Upstream, tmp_path: Path, word: str) -> None:
     body = {"model": "claude", "messages": [{"role": "user", "content": word}], "seed": 7, "n": 2}
-    with running_stack(tmp_path, config) as stack:
+    with running_stack(tmp_path, litellm_config(upstream) + DROPPING) as stack:
         for _ in range(3):
             assert post(stack, "chat/completions", body).status_code == 200
         log = " ".join(stack.log.split())
         for name in ("seed", "n"):
             assert log.count(f"Model 'claude': its vendor does not take `{name}`; it is left out.") == 1
-    with running_stack(tmp_path, config, LITELLM_STRICT_PARAMS="true") as stack:
+
+
+def test_what_would_be_left_out_is_refused(upstream: Upstream, tmp_path: Path, word: str) -> None:
+    body = {"model": "claude", "messages": [{"role": "user", "content": word}], "seed": 7, "n": 2}
+    with running_stack(tmp_path, litellm_config(upstream) + DROPPING, LITELLM_STRICT_PARAMS="true") as stack:
         answer = post(stack, "chat/completions", body)
         assert answer.status_code == 400
         assert "`n`, `seed`" in answer.json()["detail"]

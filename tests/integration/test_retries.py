@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 
+from tests import modes
 from tests.integration.routed import Routed, deployment, routed
 from tests.upstream.process import Upstream
 
@@ -127,19 +129,21 @@ def test_a_stream_may_last_longer_than_its_timeout(stack: Routed, word: str) -> 
 
 
 def test_a_failing_deployment_rests_and_comes_back(stack: Routed, word: str) -> None:
-    text = f"[[error 500 model=ill-m]] {word}"
+    texts = (f"[[error 500 model=ill-m]] {word} {number}" for number in count())
     deadline = time.monotonic() + 6 * COOLDOWN
     tries: list[float] = []
     while len(tries) < 2 or max(after - before for before, after in pairwise(tries)) < COOLDOWN:
         assert time.monotonic() < deadline, f"no rest of {COOLDOWN} s between {tries}"
-        assert {stack.chat("rests", text).by for _ in range(10)} == {"rests-sound"}
+        assert {stack.chat("rests", next(texts)).by for _ in range(10)} == {"rests-sound"}
         arrived = stack.arrived(word)
         tries = [call["time"] for id, call in arrived if id == "rests-ill"]
     start, end = next((before, after) for before, after in pairwise(tries) if after - before >= COOLDOWN)
     # LiteLLM's own rest is 5 s.
     assert end - start < 5
     # One more failure than `allowed_fails`, and those that were on their way.
-    assert 3 <= len([time for time in tries if time <= start]) <= 6
+    failures = [json.dumps(call["body"]) for id, call in arrived if id == "rests-ill" and call["time"] <= start]
+    # Within a request a LiteLLM Proxy counts the first alone, and not what its retries meet.
+    assert 3 <= (len(failures) if modes.current == "embedded" else len(set(failures))) <= 6
     # Chance would spare it 25 times once in 3 * 10^7.
     assert len([1 for id, call in arrived if id == "rests-sound" and start < call["time"] < start + COOLDOWN]) >= 25
 

@@ -7,14 +7,17 @@ from pathlib import Path
 import httpx
 
 from tests.integration.conftest import litellm_config
-from tests.stack import running_stack
+from tests.litellm_proxy import LiteLLMProxy
+from tests.stack import reaching
 from tests.upstream.process import Upstream
 
 LEAKS = ("Unclosed", "unclosed", "never retrieved", "was destroyed", "never awaited", "Traceback")
 
 
-def test_a_stop_is_clean(upstream: Upstream, tmp_path: Path, word: str) -> None:
-    with running_stack(tmp_path, litellm_config(upstream), PYTHONWARNINGS="default::ResourceWarning") as stack:
+def test_a_stop_is_clean(upstream: Upstream, shared_proxy: LiteLLMProxy | None, tmp_path: Path, word: str) -> None:
+    env = {"PYTHONWARNINGS": "default::ResourceWarning"}
+    with reaching(tmp_path, litellm_config(upstream), env, proxy=shared_proxy) as stack:
+        stack.start()
         url = f"{stack.url}/v1/openai/v1/chat/completions"
         for model in ("gpt", "claude"):
             for stream in (False, True):

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.conftest import CHAT_MODELS, litellm_config
+from tests.litellm_proxy import LiteLLMProxy
 from tests.stack import RUN_CONFIG, reaching
 from tests.upstream.process import Upstream
 
 
-def test_answers_are_stored_and_listed(upstream: Upstream, tmp_path: Path, word: str) -> None:
+def test_answers_are_stored_and_listed(
+    upstream: Upstream, shared_proxy: LiteLLMProxy | None, tmp_path: Path, word: str
+) -> None:
     text = RUN_CONFIG.read_text()
     for line in ("inference_store:", "  type: sqlite", "  db_path:"):
         assert f"# {line}" in text, "the run config no longer shows how"
@@ -20,7 +23,7 @@ def test_answers_are_stored_and_listed(upstream: Upstream, tmp_path: Path, word:
     run_config = tmp_path / "run.yaml"
     run_config.write_text(text)
     command = [str(Path(sys.executable).with_name("llama")), "stack", "run", str(run_config)]
-    with reaching(tmp_path, litellm_config(upstream), {}, command) as stack:
+    with reaching(tmp_path, litellm_config(upstream), {}, command, proxy=shared_proxy) as stack:
         stack.start()
         client = stack.openai()
         for model in CHAT_MODELS:
