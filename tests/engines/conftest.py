@@ -1,4 +1,4 @@
-"""A RouterEngine on a real upstream, one event loop per piece of work."""
+"""A RouterEngine on a real upstream, one event loop per piece of work, and an imitation of a LiteLLM Proxy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ import pytest
 
 from llama_stack_provider_litellm import settings
 from llama_stack_provider_litellm.engines.router import RouterEngine
+from tests.imitation import Imitation, imitation_proxy
 from tests.upstream.process import Upstream, start_upstream
 
 OPENAI_KEY = "sk-planted-openai"
 MakeEngine = Callable[[str], RouterEngine]
+
+
+@pytest.fixture(scope="session")
+def shared_imitation() -> Iterator[Imitation]:
+    with imitation_proxy() as server:
+        yield server
+
+
+@pytest.fixture
+def imitation(shared_imitation: Imitation) -> Imitation:
+    """One that is never stopped."""
+    shared_imitation.clear()
+    return shared_imitation
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,18 +70,6 @@ class Embedded:
 def _row(name: str, dimension: int | None = None) -> dict[str, Any]:
     info = {"mode": "embedding", "output_vector_size": dimension} if dimension else {"mode": "chat"}
     return {"model_name": name, "litellm_params": {"model": f"openai/{name}"}, "model_info": info}
-
-
-@pytest.fixture(scope="module")
-def shared_imitation() -> Iterator[Imitation]:
-    with imitation_proxy() as server:
-        yield server
-
-
-@pytest.fixture
-def imitation(shared_imitation: Imitation) -> Imitation:
-    shared_imitation.clear()
-    return shared_imitation
 
 
 @pytest.fixture(autouse=True)

@@ -28,19 +28,6 @@ def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.fixture(scope="session")
-def shared_imitation() -> Iterator[Imitation]:
-    with imitation_proxy() as server:
-        yield server
-
-
-@pytest.fixture
-def imitation(shared_imitation: Imitation) -> Imitation:
-    """One that is never stopped."""
-    shared_imitation.clear()
-    return shared_imitation
-
-
 @pytest.fixture
 def mortal() -> Iterator[Imitation]:
     """One that a test may stop."""
