@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -29,13 +31,11 @@ def models(path: str | None, mode: Mode, proxy_url: str, as_json: bool) -> None:
     Without a config these are the models that `up` would serve.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    # That a proxy is away is said here at the end.
-    logging.getLogger(watch.__name__).setLevel(logging.ERROR)
     with clear_errors():
         if mode != "proxy":
             path = str(settings.load(path or found_config(storage.folder(), out=err)).path)
         engine = engine_of(options.provider_config(mode, proxy_url, path or ""))
-        with err.status("Asking for the models…"):
+        with err.status("Asking for the models…"), _without_the_watch():
             catalog = asyncio.run(engine.catalog())
         if catalog.away is not None and not catalog.entries:
             raise catalog.away
@@ -45,3 +45,15 @@ def models(path: str | None, mode: Mode, proxy_url: str, as_json: bool) -> None:
         return
     out.print(listed(entries))
     out.print(f"[dim]from {catalog.where.replace('the LiteLLM config', path or '')}[/dim]")
+
+
+@contextmanager
+def _without_the_watch() -> Iterator[None]:
+    """That a proxy is away is said here in the end, and once."""
+    logger = logging.getLogger(watch.__name__)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
