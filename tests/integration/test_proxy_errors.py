@@ -18,6 +18,8 @@ from llama_stack_provider_litellm.engines.proxy import ProxyEngine
 from tests.litellm_proxy import LiteLLMProxy
 from tests.stack import Stack, running_stack
 
+pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+
 
 @pytest.fixture(scope="module")
 def stack(proxy: LiteLLMProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

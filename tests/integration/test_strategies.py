@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import modes
 from tests.integration.routed import Routed, deployment, routed
 from tests.upstream.process import Upstream
 
@@ -37,6 +38,8 @@ def use(stack: Routed, strategy: str, *models: dict[str, Any]) -> None:
     else:
         (stack.stack.folder / "config.yaml").write_text(text)
     wanted = {f"litellm/{model['model_name']}" for model in models}
+    # In mode auto the stack's own config has its model besides.
+    wanted |= {"litellm/first"} if modes.current == "auto" else set()
     deadline = time.monotonic() + RELOAD_SECONDS
     while {model["identifier"] for model in stack.http.get(f"{stack.stack.url}/v1/models").json()["data"]} != wanted:
         assert time.monotonic() < deadline, "the stack does not follow its config"
