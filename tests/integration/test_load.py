@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import litellm_config
+from tests.processes import open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -67,7 +68,7 @@ def stack(upstream: Upstream, tmp_path: Path) -> Iterator[Stack]:
 def footprint(pid: int) -> tuple[int, int]:
     """Resident memory in MiB, and open files."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, len(open_files(pid))
 
 
 def a_request(number: int) -> tuple[str, dict[str, Any], int, str]:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from llama_stack_provider_litellm import storage
+from tests.processes import open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -236,7 +237,7 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
 
 def _held(stack: Stack) -> tuple[int, int]:
     """Open files, less the callers' connections, and resident memory in kB."""
-    files = [os.readlink(entry) for entry in Path(f"/proc/{stack.pid}/fd").iterdir() if entry.is_symlink()]
+    files = open_files(stack.pid)
     status = Path(f"/proc/{stack.pid}/status").read_text()
     memory = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
     return sum(not name.startswith("socket") for name in files), int(memory)
