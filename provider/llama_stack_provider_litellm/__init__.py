@@ -20,7 +20,8 @@ async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> LiteL
     """
     from .engines.choosing import engine_of
     from .hosts.v0_2 import LiteLLMInferenceAdapter
+    from .usage.recording import RecordingEngine
 
-    adapter = LiteLLMInferenceAdapter(config, engine_of(config))
+    adapter = LiteLLMInferenceAdapter(config, RecordingEngine(engine_of(config), config.usage))
     await adapter.initialize()
     return adapter

@@ -19,6 +19,25 @@ UNREADABLE = "litellm_unreadable_header"
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request to the host that a call came of.
+
+    ``via`` is the host's API that made the call (``agents``, ``responses``, ``eval`` …), None for one that a client
+    made directly; ``agent`` the host's id of the agent, where there is one. ``trace`` are W3C's headers of the trace
+    that the request is a part of (https://www.w3.org/TR/trace-context/).
+    """
+
+    request_id: str | None = None
+    via: str | None = None
+    agent: str | None = None
+    trace: Mapping[str, str] = _NONE
+
+
+UNKNOWN = Origin()
+"""The origin of a call that no request to a server made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """One caller, as the engines see it. Immutable: requests never share or change one."""
 
@@ -31,6 +50,7 @@ class Caller:
     cache: Mapping[str, Any] = _NONE
     headers: Mapping[str, str] = _NONE
     api_key: str | None = field(default=None, repr=False)
+    origin: Origin = UNKNOWN
 
     @property
     def notes(self) -> dict[str, str]:
@@ -42,15 +62,17 @@ class Caller:
 ANONYMOUS = Caller()
 
 
-def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), user: str | None = None) -> Caller:
+def from_provider_data(
+    data: object, *, allowed_headers: Sequence[str] = (), user: str | None = None, origin: Origin = UNKNOWN
+) -> Caller:
     """The caller that a request's provider data describes.
 
     ``data`` is the parsed JSON of the provider-data header, or None. ``user`` is whom the host has authenticated, who
-    is meant where the data names nobody. Keys without the ``litellm_``
+    is meant where the data names nobody; so is the agent of ``origin``. Keys without the ``litellm_``
     prefix belong to other providers and are ignored. Raises InvalidRequest, naming the field, for
     an unknown or mistyped one of ours and for a header that ``allowed_headers`` does not list.
     """
-    nobody = Caller(user=user) if user else ANONYMOUS
+    nobody = Caller(user=user, agent=origin.agent, origin=origin)
     if not data:
         return nobody
     if not isinstance(data, Mapping) or UNREADABLE in data:
@@ -67,7 +89,7 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), use
         raise InvalidRequest("litellm_api_key holds what no HTTP header can carry.")
     return Caller(
         user=given.litellm_user or user,
-        agent=given.litellm_agent,
+        agent=given.litellm_agent or origin.agent,
         project=given.litellm_project,
         org=given.litellm_org,
         tags=tuple(given.litellm_tags or ()),
@@ -77,6 +99,7 @@ def from_provider_data(data: object, *, allowed_headers: Sequence[str] = (), use
         else _NONE,
         headers=MappingProxyType(_allowed(given.litellm_headers or {}, allowed_headers)),
         api_key=key,
+        origin=origin,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -55,6 +56,45 @@ class ProxySettings(BaseModel):
     )
 
 
+class UsageSettings(BaseModel):
+    """What is written down of every call, and where (``usage:`` in the provider's config)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = Field(
+        default=True, description="Write down what each call cost, whose it was and what became of it."
+    )
+    url: _Text = Field(
+        default="",
+        description="The database: `sqlite:///path`, or `postgresql://user@host/name`. Empty: `litellm_usage.db` in "
+        "the storage folder.",
+    )
+    password: Annotated[SecretStr, BeforeValidator(lambda value: "" if value is None else value)] = Field(
+        default=SecretStr(""), description="The database's password, which must not stand in `url`."
+    )
+    audit: Annotated[Literal["off", "full"], BeforeValidator(lambda value: value or "off")] = Field(
+        default="off",
+        description="`full`: keep what was asked and answered too, less keys and bearer tokens. `off`: neither.",
+    )
+    retention_days: int = Field(default=90, ge=0, description="Days that records are kept; 0 keeps them for ever.")
+    queue_size: int = Field(
+        default=10_000,
+        ge=1,
+        description="Records that wait in memory while the database cannot take them; further ones are dropped, and "
+        "counted.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        # The host writes its run config into the log, with every `url` in it.
+        if urlsplit(url).password is not None:
+            raise ValueError(
+                "usage.url must hold no password: put it into `usage.password` (LITELLM_USAGE_PASSWORD), or PGPASSWORD"
+            )
+        return url
+
+
 class LiteLLMConfig(BaseModel):
     """Settings of the ``remote::litellm`` provider."""
 
@@ -85,6 +125,8 @@ class LiteLLMConfig(BaseModel):
         default=["anthropic-beta", "traceparent"],
         description="HTTP headers that a caller's `litellm_headers` may add to the call upstream.",
     )
+
+    usage: UsageSettings = Field(default_factory=UsageSettings, description="The records of what was used.")
 
     @field_validator("allowed_headers")
     @classmethod

@@ -34,7 +34,8 @@ What LiteLLM says, with an exception or with its proxy's answer, is put into thi
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class LiteLLMProviderError(Exception):
@@ -49,6 +50,9 @@ class RequestError(LiteLLMProviderError):
     """One request failed.
 
     ``message`` says what happened, to which model, and what to do. ``retry_after`` is in seconds.
+
+    For the records alone: ``served_by`` is the engine that failed (``embedded``, ``proxy``, None before any was asked),
+    ``retries`` how often LiteLLM tried again, ``answered`` are the parts of an answer that came, and are paid for.
     """
 
     status_code: ClassVar[int] = 500
@@ -68,6 +72,9 @@ class RequestError(LiteLLMProviderError):
         self.model = model
         self.deployment = deployment
         self.retry_after = retry_after
+        self.served_by: str | None = None
+        self.retries: int | None = None
+        self.answered: Sequence[Any] = ()
 
     @property
     def headers(self) -> dict[str, str]:

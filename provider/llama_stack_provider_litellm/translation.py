@@ -85,6 +85,7 @@ _TOO_LONG = re.compile(r"maximum context length|prompt is too long|input token c
 
 # "litellm.RateLimitError: RateLimitError: OpenAIException - slow down"
 _CLASSES = re.compile(r"\blitellm\.(\w+): ")
+_RETRIED = re.compile(r"LiteLLM Retried: (\d+) times")
 # What the Router adds to what it could not get from any deployment.
 _BY_UPSTREAM = "LiteLLM: model group"
 # What the Router refuses before a deployment is asked.
@@ -202,7 +203,10 @@ def _error(
         parts.append(f"Retry after {math.ceil(said.retry_after)} s.")
     if kind.mend:
         parts.append(kind.mend)
-    return kind(" ".join(parts), model=model, deployment=deployment, retry_after=said.retry_after)
+    error = kind(" ".join(parts), model=model, deployment=deployment, retry_after=said.retry_after)
+    retried = _RETRIED.search(said.text)
+    error.retries = int(retried[1]) if retried else None
+    return error
 
 
 def _kind(said: _Said) -> type[RequestError]:

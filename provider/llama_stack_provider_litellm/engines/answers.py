@@ -19,7 +19,7 @@ from openai.types.create_embedding_response import Usage
 from pydantic import ValidationError
 
 from ..errors import BadGateway
-from .base import Reranked
+from .base import Ranking, Reranked
 from .served import Served
 
 Data = dict[str, Any]
@@ -158,10 +158,16 @@ def packed(answer: CreateEmbeddingResponse) -> CreateEmbeddingResponse:
     return answer
 
 
-def reranked(data: Data) -> list[Reranked]:
+def reranked(data: Data, about: Served) -> Ranking:
     """A rerank answer (the shape that Cohere, Jina and LiteLLM share), best first."""
     ranked = [Reranked(index=row["index"], score=row["relevance_score"]) for row in data.get("results") or []]
-    return sorted(ranked, key=lambda row: row.score, reverse=True)
+    told = data.get("meta") or {}
+    used = told.get("tokens") or told.get("billed_units") or {}
+    return Ranking(
+        documents=sorted(ranked, key=lambda row: row.score, reverse=True),
+        litellm=about,
+        tokens=used.get("input_tokens", used.get("total_tokens")),
+    )
 
 
 def _choices(data: Data) -> list[Data]:

@@ -12,6 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ..caller import Caller
 from ..catalog import Catalog
+from .served import Served
 from .stream import Stream
 
 Changed = Callable[[], None]
@@ -32,6 +33,15 @@ class Reranked:
 
     index: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A rerank answer: the documents, best first, the ``litellm`` object and the tokens, where they are told."""
+
+    documents: list[Reranked]
+    litellm: Served
+    tokens: int | None = None
 
 
 class Engine(Protocol):
@@ -68,8 +78,11 @@ class Engine(Protocol):
     async def embed(self, request: Request, caller: Caller) -> CreateEmbeddingResponse:
         """Embeddings, in the order of the inputs (OpenAI ``POST /v1/embeddings``)."""
 
-    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
+    async def rerank(self, request: Request, caller: Caller) -> Ranking:
         """``documents`` by relevance to ``query``, best first, at most ``top_n``."""
+
+    def redact(self, text: str) -> str:
+        """The text without the keys that the engine knows, and without what looks like one."""
 
     async def close(self) -> None:
         """Close every connection. The engine can be used again afterwards."""

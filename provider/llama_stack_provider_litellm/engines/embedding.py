@@ -41,7 +41,11 @@ async def embed(
     async def send_checked(part: Request) -> CreateEmbeddingResponse:
         asked = part if passes_form else {key: value for key, value in part.items() if key != "encoding_format"}
         answer = await send(asked)
-        check_size(answer, model=request["model"], expected=size)
+        try:
+            check_size(answer, model=request["model"], expected=size)
+        except RequestError as exc:
+            exc.answered = [answer]
+            raise
         return answer
 
     most = min((_INPUTS.get(vendor, _INPUTS_ELSEWHERE) for vendor in vendors), default=1)
@@ -71,12 +75,16 @@ async def in_batches(request: Request, most: int, send: Send) -> CreateEmbedding
             except RequestError as exc:
                 raise _with_range(exc, part, len(inputs)) from None
 
+    tasks: list[asyncio.Task[CreateEmbeddingResponse]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(part)) for part in ranges]
+            tasks += [group.create_task(one(part)) for part in ranges]
     except* RequestError as failed:
         # Of several that fail at once the first tells enough.
-        raise failed.exceptions[0] from None
+        error = next(exc for exc in failed.exceptions if isinstance(exc, RequestError))
+        whole = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
+        error.answered = [*error.answered, *whole]
+        raise error from None
     return _joined([task.result() for task in tasks], ranges)
 
 
@@ -115,12 +123,9 @@ def _ranges(inputs: Any, most: int) -> list[slice]:
 
 
 def _with_range(exc: RequestError, part: slice, total: int) -> RequestError:
-    return type(exc)(
-        f"Inputs {part.start} to {part.stop - 1} of {total}: {exc.message}",
-        model=exc.model,
-        deployment=exc.deployment,
-        retry_after=exc.retry_after,
-    )
+    exc.message = f"Inputs {part.start} to {part.stop - 1} of {total}: {exc.message}"
+    exc.args = (exc.message,)
+    return exc
 
 
 def _joined(answers: list[CreateEmbeddingResponse], ranges: list[slice]) -> CreateEmbeddingResponse:

@@ -13,7 +13,7 @@ from .. import catalog as catalogs
 from ..caller import Caller
 from ..catalog import Catalog
 from ..errors import KeyNeedsProxy, ProxyGone
-from .base import Changed, Engine, Request, Reranked
+from .base import Changed, Engine, Ranking, Request
 from .proxy import ProxyEngine
 from .stream import Stream
 
@@ -57,6 +57,9 @@ class FailoverEngine:
         if self._proxy.trouble() is None:
             await self._proxy.reload()
 
+    def redact(self, text: str) -> str:
+        return self._router.redact(self._proxy.redact(text))
+
     async def close(self) -> None:
         """Close both."""
         await self._proxy.close()
@@ -84,8 +87,8 @@ class FailoverEngine:
         answer: CreateEmbeddingResponse = await self._serve("embed", request, caller)
         return answer
 
-    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
-        ranked: list[Reranked] = await self._serve("rerank", request, caller)
+    async def rerank(self, request: Request, caller: Caller) -> Ranking:
+        ranked: Ranking = await self._serve("rerank", request, caller)
         return ranked
 
     async def _serve(self, method: str, request: Request, caller: Caller) -> Any:

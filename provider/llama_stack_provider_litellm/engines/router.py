@@ -21,7 +21,7 @@ from ..caller import Caller
 from ..settings.handlers import instance
 from ..wording import words_of
 from . import answers, budgets, caching, embedding, identity, library, parameters, served
-from .base import Changed, Request, Reranked
+from .base import Changed, Ranking, Request
 from .callbacks import Callbacks
 from .running import RunningRouter, replacing
 from .stream import Stream, cancelled_read
@@ -106,6 +106,9 @@ class RouterEngine:
         if self._changed is not None:
             self._begin(self._measure())
 
+    def redact(self, text: str) -> str:
+        return (self._models.redact if self._models else redaction.Redactor(self._settings.secrets()))(text)
+
     async def close(self) -> None:
         """Close the Router's connections and take its callbacks out of litellm."""
         running, self._running = self._running, None
@@ -129,7 +132,7 @@ class RouterEngine:
         for name in models.catalog.unmeasured if self._probes else ():
             try:
                 answer = await self._router().router.aembedding(model=name, input=["dimension"])
-                vector = answers.embeddings(_data(answer), served.by_router(answer), count=1).data[0].embedding
+                vector = answers.embeddings(_data(answer), served.Served(), count=1).data[0].embedding
             except Exception as exc:  # whatever LiteLLM raises
                 logger.warning("Its vector size cannot be measured. %s", models.error(exc, model=name))
                 continue
@@ -204,8 +207,8 @@ class RouterEngine:
 
         return await embedding.embed(request, vendors, entry.dimension if entry else None, send)
 
-    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
-        return await self._call("arerank", request, caller, lambda answer: answers.reranked(_data(answer)))
+    async def rerank(self, request: Request, caller: Caller) -> Ranking:
+        return await self._call("arerank", request, caller, _read_as(answers.reranked))
 
     async def _stream(
         self, method: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
@@ -216,16 +219,13 @@ class RouterEngine:
         models = await self._ready()
         explain = partial(models.error, model=request["model"])
 
-        def read(call: Any) -> Stream[Any]:
+        def read(call: Any, about: Callable[..., served.Served]) -> Stream[Any]:
             chunks = (_data(chunk) async for chunk in call)
-            about = partial(served.by_router, call)
-            return Stream(call, lambda _: convert(chunks, about), explain, cancelled_read)
+            return Stream(call, lambda _: convert(chunks, about), explain, about=about, abandon=cancelled_read)
 
         return await self._call(method, streamed, caller, read)
 
-    async def _call[Answer](
-        self, method: str, request: Request, caller: Caller, convert: Callable[[Any], Answer]
-    ) -> Answer:
+    async def _call[Answer](self, method: str, request: Request, caller: Caller, convert: _Convert[Answer]) -> Answer:
         """What ``convert`` makes of the answer of the Router's ``method``. Raises errors.RequestError."""
         if caller.api_key is not None:
             raise errors.InvalidRequest(
@@ -244,7 +244,8 @@ class RouterEngine:
         call: Callable[..., Awaitable[Any]] = getattr(running.router, method)
         running.begin()
         try:
-            answer = convert(await call(**request, **identity.parameters(request, caller)))
+            found = await call(**request, **identity.parameters(request, caller))
+            answer = convert(found, partial(served.by_router, found, deployments=running.deployments))
         except BaseException as exc:
             running.end()
             if not isinstance(exc, Exception):
@@ -265,9 +266,12 @@ def _data(model: Any) -> answers.Data:
     return data
 
 
-def _read_as[Answer](convert: Callable[[answers.Data, served.Served], Answer]) -> Callable[[Any], Answer]:
-    """LiteLLM's answer by ``convert``, with the ``litellm`` object."""
-    return lambda answer: convert(_data(answer), served.by_router(answer))
+type _Convert[Answer] = Callable[[Any, Callable[..., served.Served]], Answer]
+"""Makes ours of LiteLLM's answer and of what tells the ``litellm`` object."""
+
+
+def _read_as[Answer](convert: Callable[[answers.Data, served.Served], Answer]) -> _Convert[Answer]:
+    return lambda answer, about: convert(_data(answer), about())
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +286,14 @@ class _Models:
 
     def error(self, exc: Exception, *, model: str, retry_after: float | None = None) -> errors.RequestError:
         """Ours for what LiteLLM raised."""
-        if isinstance(exc, errors.RequestError):
-            return exc
-        deployments = {item["litellm_params"]["model"] for item in self.catalog.deployments(model)}
-        return translation.from_litellm(
-            exc, model=model, deployments=deployments, retry_after=retry_after, redact=self.redact
-        )
+        error = exc
+        if not isinstance(error, errors.RequestError):
+            deployments = {item["litellm_params"]["model"] for item in self.catalog.deployments(model)}
+            error = translation.from_litellm(
+                exc, model=model, deployments=deployments, retry_after=retry_after, redact=self.redact
+            )
+        error.served_by = "embedded"
+        return error
 
 
 def _catalog(

@@ -9,6 +9,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from . import callbacks
+from .parameters import vendor_of
+from .served import Deployments
 
 if TYPE_CHECKING:
     from litellm import Router
@@ -28,6 +30,10 @@ class RunningRouter:
         # Copies: the Router writes into the lists that it is given.
         copies = deepcopy([dict(item) for item in model_list])
         self.router: Router = Router(model_list=copies, **deepcopy(dict(arguments)))
+        self.deployments: Deployments = {
+            item["model_info"]["id"]: (item["litellm_params"]["model"], vendor_of(item["litellm_params"]))
+            for item in self.router.model_list
+        }
         # Nothing else has run meanwhile: what is new is the Router's.
         self._tasks = asyncio.all_tasks() - tasks
         self._under_way = 0

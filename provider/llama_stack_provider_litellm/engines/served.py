@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Served = dict[str, Any]
+
+class Served(dict[str, Any]):
+    """The object as the caller gets it; what only the records need is no part of it.
+
+    ``deployment`` is ``vendor/model`` as the LiteLLM config has it, ``vendor`` LiteLLM's name of who serves it.
+    """
+
+    deployment: str | None = None
+    vendor: str | None = None
 
 
-def by_router(answer: Any, usage: Mapping[str, Any] | None = None) -> Served:
-    """What an answer of the Router, or its finished stream with the last chunk's ``usage``, says of itself."""
+Deployments = Mapping[str, tuple[str, str]]
+"""LiteLLM's id of a deployment → the deployment and its vendor, as in :class:`Served`."""
+
+
+def by_router(answer: Any, usage: Mapping[str, Any] | None = None, *, deployments: Deployments) -> Served:
+    """What an answer of the Router, or its finished stream with the last chunk's ``usage``, says of itself.
+    ``deployments`` are the Router's."""
     hidden = getattr(answer, "_hidden_params", None) or {}
     headers = hidden.get("additional_headers") or {}
     cache_hit = bool(hidden.get("cache_hit"))
@@ -21,34 +34,49 @@ def by_router(answer: Any, usage: Mapping[str, Any] | None = None) -> Served:
     cost = usage.get("cost") if usage is not None else hidden.get("response_cost")
     if not cost and not _has_price(hidden.get("model_id"), hidden.get("litellm_model_name")):
         cost = None
-    return {
-        "served_by": "embedded",
-        "call_id": hidden.get("litellm_call_id"),
-        "model_id": hidden.get("model_id"),
-        "cost_usd": 0.0 if cache_hit else cost,
-        "retries": headers.get("x-litellm-attempted-retries") or 0,
-        "fallbacks": headers.get("x-litellm-attempted-fallbacks") or 0,
-        "cache_hit": cache_hit,
-    }
+    told = Served(
+        served_by="embedded",
+        call_id=hidden.get("litellm_call_id"),
+        model_id=hidden.get("model_id"),
+        cost_usd=0.0 if cache_hit else cost,
+        retries=headers.get("x-litellm-attempted-retries") or 0,
+        fallbacks=headers.get("x-litellm-attempted-fallbacks") or 0,
+        cache_hit=cache_hit,
+    )
+    told.deployment, told.vendor = deployments.get(told["model_id"] or "", (None, None))
+    if told.deployment is None or "*" in told.deployment:
+        told.deployment = hidden.get("litellm_model_name")
+    return told
 
 
-def by_proxy(headers: Mapping[str, str], *, priced: bool, usage: Mapping[str, Any] | None = None) -> Served:
+def by_proxy(
+    headers: Mapping[str, str], *, priced: bool, usage: Mapping[str, Any] | None = None, deployments: Deployments
+) -> Served:
     """What a LiteLLM Proxy says of an answer in its headers, and at the end of a stream with the last chunk's
-    ``usage``. ``priced``: whether the proxy knows a price of the model, so that a cost of 0 is one."""
+    ``usage``. ``priced``: whether the proxy knows a price of the model, so that a cost of 0 is one. ``deployments`` are
+    all that the proxy tells of."""
     cost = _number(headers.get("x-litellm-response-cost")) if usage is None else usage.get("cost")
     # The proxy names a key of its cache with an answer from there only.
     cache_hit = bool(headers.get("x-litellm-cache-key"))
     if not cost and not priced:
         cost = None
-    return {
-        "served_by": "proxy",
-        "call_id": headers.get("x-litellm-call-id"),
-        "model_id": headers.get("x-litellm-model-id"),
-        "cost_usd": 0.0 if cache_hit else cost,
-        "retries": int(_number(headers.get("x-litellm-attempted-retries")) or 0),
-        "fallbacks": int(_number(headers.get("x-litellm-attempted-fallbacks")) or 0),
-        "cache_hit": cache_hit,
-    }
+    told = Served(
+        served_by="proxy",
+        call_id=headers.get("x-litellm-call-id"),
+        model_id=headers.get("x-litellm-model-id"),
+        cost_usd=0.0 if cache_hit else cost,
+        retries=int(_number(headers.get("x-litellm-attempted-retries")) or 0),
+        fallbacks=int(_number(headers.get("x-litellm-attempted-fallbacks")) or 0),
+        cache_hit=cache_hit,
+    )
+    told.deployment, told.vendor = deployments.get(told["model_id"] or "", (None, None))
+    return told
+
+
+def vendor_in(deployment: str | None) -> str | None:
+    """The vendor in a deployment that is written ``vendor/model``."""
+    vendor, slash, _ = (deployment or "").partition("/")
+    return vendor if slash else None
 
 
 def _number(text: str | None) -> float | None:
@@ -70,12 +98,20 @@ def _has_price(model_id: str | None, name: str | None) -> bool:
 def together(parts: Sequence[Served]) -> Served:
     """The same of a request that was sent in several parts: one deployment's id only if all have it."""
     costs = [part["cost_usd"] for part in parts]
-    ids = {part["model_id"] for part in parts}
-    return {
-        **parts[0],
-        "model_id": ids.pop() if len(ids) == 1 else None,
-        "cost_usd": None if None in costs else sum(costs),
-        "retries": sum(part["retries"] for part in parts),
-        "fallbacks": sum(part["fallbacks"] for part in parts),
-        "cache_hit": all(part["cache_hit"] for part in parts),
-    }
+    told = Served(
+        {
+            **parts[0],
+            "model_id": _only({part["model_id"] for part in parts}),
+            "cost_usd": None if None in costs else sum(costs),
+            "retries": sum(part["retries"] for part in parts),
+            "fallbacks": sum(part["fallbacks"] for part in parts),
+            "cache_hit": all(part["cache_hit"] for part in parts),
+        }
+    )
+    told.deployment = _only({part.deployment for part in parts})
+    told.vendor = _only({part.vendor for part in parts})
+    return told
+
+
+def _only(found: set[Any]) -> Any:
+    return found.pop() if len(found) == 1 else None

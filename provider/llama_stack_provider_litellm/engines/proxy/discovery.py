@@ -17,6 +17,7 @@ from typing import Any
 from ... import catalog as catalogs
 from ...catalog import Catalog
 from ...errors import ProxyFailed, ProxyGone, RequestError
+from ..served import Deployments
 
 Row = Mapping[str, Any]
 Get = Callable[[str], Awaitable[Row]]
@@ -62,6 +63,15 @@ def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
         where=_where(url),
         lenient=True,
     )
+
+
+def by_id(told: Told) -> Deployments:
+    """The deployments that the proxy tells of, by LiteLLM's id of each, which is in the headers of its answers."""
+    return {
+        row["model_info"]["id"]: (row["litellm_params"]["model"], vendor_of(row))
+        for row in told.deployments
+        if isinstance((row.get("model_info") or {}).get("id"), str)
+    }
 
 
 def nothing(url: str, away: RequestError) -> Catalog:

@@ -20,7 +20,7 @@ from ...caller import Caller
 from ...catalog import Catalog, ModelEntry
 from ...config import ProxySettings
 from .. import answers, embedding, served
-from ..base import Changed, Request, Reranked
+from ..base import Changed, Ranking, Request
 from ..stream import Stream
 from . import discovery, parameters, refusals, requests
 from .connection import MOST_BYTES, Connection
@@ -99,6 +99,9 @@ class ProxyEngine:
         except errors.RequestError as exc:
             raise errors.ConfigError(exc.message) from None
 
+    def redact(self, text: str) -> str:
+        return refusals.redactor(self._key)(text)
+
     async def close(self) -> None:
         """Stop watching, and close every connection."""
         watching, self._watching = self._watching, None
@@ -144,8 +147,8 @@ class ProxyEngine:
         most = MOST_BYTES // _BYTES_PER_NUMBER
         return await embedding.embed(request, vendors, entry.dimension, send, most_numbers=most)
 
-    async def rerank(self, request: Request, caller: Caller) -> list[Reranked]:
-        return await self._call("/v1/rerank", request, caller, lambda data, _: answers.reranked(data))
+    async def rerank(self, request: Request, caller: Caller) -> Ranking:
+        return await self._call("/v1/rerank", request, caller, answers.reranked)
 
     async def _call[Answer](
         self,
@@ -157,7 +160,7 @@ class ProxyEngine:
         with self._explained(request["model"]):
             entry, response = await self._send(path, request, caller)
             data = refusals.object_of(response, await self._connection.read(response), url=self._url)
-            about = served.by_proxy(response.headers, priced=entry.input_cost is not None)
+            about = self._about(entry, response.headers)
             try:
                 return convert(data, about)
             except (AttributeError, LookupError, TypeError, ValueError) as exc:
@@ -180,9 +183,14 @@ class ProxyEngine:
             except BaseException:
                 await chunks.aclose()
                 raise
+        about = partial(self._about, entry, response.headers)
+        return Stream(chunks, lambda call: convert(call, about), partial(_explained, model=model), about=about)
+
+    def _about(
+        self, entry: ModelEntry, headers: Mapping[str, str], usage: Mapping[str, Any] | None = None
+    ) -> served.Served:
         priced = entry.input_cost is not None
-        about = partial(_about, response.headers, priced)
-        return Stream(chunks, lambda call: convert(call, about), partial(_explained, model=model))
+        return served.by_proxy(headers, priced=priced, usage=usage, deployments=self._models.deployments)
 
     async def _found(self, model: str) -> tuple[ModelEntry, list[Mapping[str, Any]]]:
         """A model of the proxy, and its deployments. Raises ModelNotFound."""
@@ -229,16 +237,13 @@ def _ended(watching: asyncio.Task[None]) -> None:
         logger.error("Nobody watches the LiteLLM Proxy any more: %r", exc)
 
 
-def _about(headers: Mapping[str, str], priced: bool, usage: Mapping[str, Any]) -> served.Served:
-    return served.by_proxy(headers, priced=priced, usage=usage)
-
-
 def _explained(exc: Exception, *, model: str) -> errors.RequestError:
     return _named(exc if isinstance(exc, errors.RequestError) else refusals.unknown_form(exc), model)
 
 
 def _named(exc: errors.RequestError, model: str) -> errors.RequestError:
     """The error of a request for ``model``, which names the model as every other error does."""
+    exc.served_by = "proxy"
     if exc.model is None:
         exc.model, exc.message = model, f"Model {model}: {exc.message}"
         exc.args = (exc.message,)

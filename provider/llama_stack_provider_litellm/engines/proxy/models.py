@@ -15,6 +15,7 @@ from ...catalog import Catalog
 from ...config import ProxySettings
 from .. import answers
 from ..base import Changed
+from ..served import Deployments, Served
 from . import discovery, refusals, requests
 from .connection import Connection
 
@@ -36,6 +37,7 @@ class ProxyModels:
     def __init__(self, config: ProxySettings, *, probe_dimensions: bool) -> None:
         unasked = errors.ProxyGone(f"The LiteLLM Proxy at {config.url} has not been asked yet.")
         self.known: Catalog = discovery.nothing(config.url, unasked)
+        self.deployments: Deployments = {}
         self.begun = False
         self.changed: Changed | None = None
         """Called when the models are others than before."""
@@ -65,6 +67,7 @@ class ProxyModels:
             self.known = discovery.nothing(self._url, exc)
         else:
             self.known = discovery.catalog_of(self._told, self._url, self._measured)
+            self.deployments = discovery.by_id(self._told)
         return None
 
     async def close(self) -> None:
@@ -110,6 +113,7 @@ class ProxyModels:
             self._refused = told, exc
             raise
         self.known, self._told, self._complained = now, told, None
+        self.deployments = discovery.by_id(told)
         if self.changed is not None:
             self.changed()
 
@@ -129,7 +133,7 @@ class ProxyModels:
             body, headers = requests.sent({"model": name, "input": ["dimension"]}, ANONYMOUS, self._key)
             try:
                 data = await self._ask("/v1/embeddings", _LISTS, body, headers)
-                self._measured[name] = len(answers.embeddings(data, {}, count=1).data[0].embedding)
+                self._measured[name] = len(answers.embeddings(data, Served(), count=1).data[0].embedding)
             except errors.RequestError as exc:
                 logger.warning("The vector size of '%s' cannot be measured. %s", name, exc)
             else:

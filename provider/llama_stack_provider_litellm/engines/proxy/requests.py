@@ -18,7 +18,7 @@ def sent(request: Request, caller: Caller, key: str) -> Sent:
     https://docs.litellm.ai/docs/proxy/request_headers
     """
     body = {name: value for name, value in request.items() if name != "greedy"}
-    headers = dict(caller.headers)
+    headers = {**caller.origin.trace, **caller.headers}
     if caller.api_key or key:
         headers["Authorization"] = f"Bearer {caller.api_key or key}"
     if "messages" in body:

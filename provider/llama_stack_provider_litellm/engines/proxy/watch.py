@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from ... import metrics
 from ...errors import RequestError
+from ...usage import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class Watch:
 
     async def run(self) -> None:
         """Look, for as long as this is not cancelled."""
+        metrics.watched()
         # Belongs to the loop that it is made in.
         self._wake, in_vain = asyncio.Event(), 0
         while True:

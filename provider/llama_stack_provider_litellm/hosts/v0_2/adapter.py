@@ -31,19 +31,17 @@ from llama_stack.apis.inference import (
     ToolPromptFormat,
 )
 from llama_stack.apis.models import Model
-from llama_stack.core.datatypes import User
-from llama_stack.core.request_headers import PROVIDER_DATA_VAR, get_authenticated_user
 from llama_stack.providers.datatypes import HealthResponse, HealthStatus
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from ... import caller
+from ...caller import Caller
 from ...catalog import Catalog
 from ...config import LiteLLMConfig
 from ...engines import Engine
 from ...errors import InvalidRequest
 from ...reload import Follower
-from . import batch, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
+from . import batch, callers, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
 
 
 class LiteLLMInferenceAdapter:
@@ -263,7 +261,8 @@ class LiteLLMInferenceAdapter:
             raise self._catalog().not_found(name)
         request = requests.rerank(model=name, query=query, documents=items, top_n=max_num_results)
         ranked = await self._engine.rerank(request, self._caller())
-        return RerankResponse(data=[RerankData(index=row.index, relevance_score=row.score) for row in ranked])
+        rows = [RerankData(index=row.index, relevance_score=row.score) for row in ranked.documents]
+        return RerankResponse(data=rows)
 
     # The legacy API
 
@@ -377,13 +376,8 @@ class LiteLLMInferenceAdapter:
             raise RuntimeError("initialize() has not run")
         return self._models
 
-    def _caller(self) -> caller.Caller:
-        user = get_authenticated_user()
-        # Where the host authenticates nobody, a caller can put an object of that name into the header.
-        authenticated = user.principal if isinstance(user, User) else None
-        return caller.from_provider_data(
-            PROVIDER_DATA_VAR.get(), allowed_headers=self.config.allowed_headers, user=authenticated
-        )
+    def _caller(self) -> Caller:
+        return callers.current(self.config.allowed_headers)
 
     async def _name(self, model_id: str) -> str:
         """The LiteLLM config's name for what the host calls ``model_id`` (which may be an alias)."""

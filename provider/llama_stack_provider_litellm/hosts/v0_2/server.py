@@ -1,4 +1,4 @@
-"""What llama-stack 0.2's server has to learn: our errors' statuses, and a bad provider-data header.
+"""What llama-stack 0.2's server has to learn: our errors' statuses, a bad provider-data header, a call's origin.
 
 The 0.2 line is frozen; each change is guarded by a test against the release that is pinned.
 """
@@ -21,6 +21,7 @@ from rich.logging import RichHandler
 
 from ...caller import UNREADABLE
 from ...errors import LiteLLMProviderError, RequestError
+from . import origin
 
 _MARK = "__litellm_provider__"
 _HEADER_SPELLINGS = ("x-llamastack-provider-data", "X-LlamaStack-Provider-Data")
@@ -33,6 +34,8 @@ def install() -> None:
     _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
     for module in _server_modules():
         _replace(module, "translate_exception", _translate)
+        _replace(module, "user_from_scope", origin.noticing)
+        _replace(module, "preserve_contexts_async_generator", origin.carrying)
         logging.getLogger(module.__name__).addFilter(_plain_errors)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RichHandler):

@@ -1,0 +1,183 @@
+"""The database of the usage records: where it is, how it is reached, and in what state its tables are."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from .. import storage
+from ..config import UsageSettings
+from ..errors import ConfigError
+
+VERSION_TABLE = "litellm_usage_version"
+"""Where Alembic keeps which of the ``migrations`` the tables are at."""
+FILE = "litellm_usage.db"
+"""The database in the storage folder, where ``usage.url`` names no other."""
+
+_PACKAGE = "llama_stack_provider_litellm.usage"
+# Any number, the same in every server: who has this lock of PostgreSQL changes the tables.
+_LOCK = 0x6C697465
+# Seconds. A server that accepts and never answers must not hold the writer for ever.
+_CONNECT, _SILENCE = 5, 10
+
+
+class OtherTables(Exception):
+    """The tables are those of another release. The message says which, and the mend."""
+
+
+class Database:
+    """Raises ConfigError for a URL that cannot be used. Connects to nothing before it is asked to."""
+
+    def __init__(self, settings: UsageSettings, *, reads: bool = False) -> None:
+        """``reads``: nothing will be written, so that nobody who writes is kept waiting."""
+        self.url = _url(settings)
+        if self.is_sqlite:
+            self.engine = sa.create_engine(
+                self.url, hide_parameters=True, poolclass=sa.StaticPool, connect_args=_sqlite_arguments()
+            )
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
+            sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        else:
+            self.engine = sa.create_engine(
+                self.url, hide_parameters=True, pool_size=1, pool_pre_ping=True, connect_args=_postgresql_arguments()
+            )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def where(self) -> str:
+        """The database, for people; without its password."""
+        return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
+
+    def upgrade(self) -> None:
+        """Make the tables, or bring an older release's to this one's. Raises OtherTables for those of a newer one."""
+        # First: it has a line for every part of itself that it imports.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        from alembic import command
+        from alembic.config import Config
+
+        self._make_file()
+        config = Config()
+        config.set_main_option("script_location", f"{_PACKAGE}:migrations")
+        with self.engine.begin() as connection:
+            if not self.is_sqlite:
+                # Two servers may start at once. The lock ends with the transaction.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            found = self._version(connection)
+            if found is not None and found not in _known_versions():
+                raise OtherTables(
+                    f"The tables in {self.where} are those of a newer release (version {found}). Upgrade this one, or "
+                    "give it a database of its own (`usage.url`, LITELLM_USAGE_URL)."
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        """Raise OtherTables unless the tables are there, and this release's."""
+        if self.is_sqlite and not Path(str(self.url.database)).exists():
+            raise OtherTables(
+                f"There are no usage records at {self.where}: no stack has written any. Start one, or name the one "
+                "that is meant: SQLITE_STORE_DIR is a stack's storage folder, LITELLM_USAGE_URL its database."
+            )
+        with self.engine.connect() as connection:
+            found = self._version(connection)
+        known = _known_versions()
+        if found == known[-1]:
+            return
+        if found is None:
+            raise OtherTables(f"There are no usage records in {self.where}: no stack has written any.")
+        if found in known:
+            raise OtherTables(
+                f"The tables in {self.where} are those of an older release (version {found}). Start the stack once: "
+                "it brings them to this one."
+            )
+        raise OtherTables(
+            f"The tables in {self.where} are those of a newer release (version {found}). Upgrade this one."
+        )
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        self.engine.dispose()
+
+    def _make_file(self) -> None:
+        """What people asked may stand in it: for the eyes of the server's user alone."""
+        if self.is_sqlite:
+            path = Path(str(self.url.database))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+
+    def _version(self, connection: sa.Connection) -> str | None:
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
+            return None
+        version: str | None = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+        return version
+
+
+def _url(settings: UsageSettings) -> sa.URL:
+    """The database's URL, with its driver and password."""
+    if not settings.url:
+        return sa.URL.create("sqlite", database=str(storage.folder() / FILE))
+    try:
+        url = sa.make_url(settings.url)
+        kind = url.get_backend_name()
+    except ArgumentError:
+        raise ConfigError(f"usage.url: '{settings.url}' is no database URL. {_FORMS}") from None
+    if kind == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise ConfigError("usage.url: names no file, as in sqlite:////var/lib/stack/usage.db.")
+        return url.set(drivername="sqlite", database=str(Path(url.database).expanduser()))
+    if kind not in ("postgresql", "postgres"):
+        raise ConfigError(f"usage.url: '{kind}' is neither sqlite nor postgresql. {_FORMS}")
+    if importlib.util.find_spec("psycopg") is None:
+        raise ConfigError(
+            "usage.url: PostgreSQL needs psycopg, which an extra brings: "
+            "pip install 'llama-stack-provider-litellm[usage-postgres]'."
+        )
+    return url.set(drivername="postgresql+psycopg", password=settings.password.get_secret_value() or None)
+
+
+_FORMS = "It must look like sqlite:////var/lib/stack/usage.db or postgresql://user@host:5432/name."
+
+
+def _sqlite_arguments() -> dict[str, Any]:
+    # One connection, which only the writer's thread uses, and at the end whoever closes it.
+    return {"timeout": _CONNECT, "check_same_thread": False}
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # The driver would begin transactions at a time of its own choosing.
+    connection.isolation_level = None
+    # Readers and the writer do not wait for each other; what a killed process has committed is there.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _postgresql_arguments() -> dict[str, Any]:
+    return {
+        "connect_timeout": _CONNECT,
+        "tcp_user_timeout": _SILENCE * 1000,
+        "options": f"-c timezone=UTC -c statement_timeout={_SILENCE * 1000} -c lock_timeout={_SILENCE * 1000}",
+        "application_name": "llama-stack-provider-litellm",
+    }
+
+
+def _known_versions() -> list[str]:
+    """The versions of the tables that this release knows, oldest first."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", f"{_PACKAGE}:migrations")
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]

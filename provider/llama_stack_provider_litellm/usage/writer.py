@@ -1,0 +1,215 @@
+"""The thread that writes usage records: in batches, again when the database could not take them."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from . import metrics
+from .call import Call, new_id
+from .database import Database
+from .losses import Loss, Losses
+from .rows import Redact, Rows, rows_of
+from .tables import AUDIT, CALLS, LOST, TAGS
+
+logger = logging.getLogger(__name__)
+
+# A record is written so many seconds after its call at the latest, where the database keeps up; so many at once.
+_PAUSE = 0.25
+_MOST_AT_ONCE = 1000
+# Seconds until the database is asked again.
+_SOON, _SELDOM = 0.25, 2.0
+# How long, in seconds, the thread waits for a call before it looks for something else to do.
+_LOOK = 30.0
+# How often, in seconds, old records are looked for, and how many are deleted in one transaction.
+_EXPIRE_EVERY = 3600.0
+_EXPIRE_AT_ONCE = 5000
+
+
+class Writer:
+    """Runs in a thread of its own, and is told what to write through a queue. A None in it says that no more comes."""
+
+    def __init__(
+        self,
+        database: Database,
+        calls: queue.Queue[Call | None],
+        losses: Losses,
+        *,
+        redact: Redact,
+        retention_days: int,
+        written: Callable[[int], None],
+    ) -> None:
+        """``written`` is told how many letters of questions and answers wait no more."""
+        self._database = database
+        self._calls = calls
+        self._losses = losses
+        self._redact = redact
+        self._retention = timedelta(days=retention_days)
+        self._written = written
+        self._ready = False
+        self._trouble = ""
+        self._expire_at = 0.0
+        self._stopping = threading.Event()
+        self._until = float("inf")
+
+    def stop(self, seconds: float) -> None:
+        """Write what waits, for so many seconds at most, and end."""
+        self._until = time.monotonic() + seconds
+        self._stopping.set()
+        try:
+            self._calls.put_nowait(None)
+        except queue.Full:
+            # Then the thread does not wait for anything to come.
+            return
+
+    @property
+    def trouble(self) -> str:
+        """Why the database does not take records at the moment; empty when it does."""
+        return self._trouble
+
+    def run(self) -> None:
+        """Write, until that is stopped and nothing waits."""
+        try:
+            self._try(lambda: None)
+            while True:
+                batch = self._batch()
+                if batch or self._losses.are_untold:
+                    self._write(batch)
+                elif self._stopping.is_set():
+                    return
+                if not self._stopping.is_set() and time.monotonic() >= self._expire_at:
+                    self._expire_at = time.monotonic() + _EXPIRE_EVERY
+                    self._try(self._expire)
+        finally:
+            self._database.close()
+
+    def _batch(self) -> list[Call]:
+        """The calls of the next moment; none when it is time for something else."""
+        wait = 0.0 if self._stopping.is_set() else min(max(0.0, self._expire_at - time.monotonic()), _LOOK)
+        batch: list[Call | None] = []
+        with suppress(queue.Empty):
+            batch.append(self._calls.get(timeout=wait))
+            self._stopping.wait(_PAUSE)
+            while len(batch) < _MOST_AT_ONCE:
+                batch.append(self._calls.get_nowait())
+        return [call for call in batch if call is not None]
+
+    def _write(self, batch: list[Call]) -> None:
+        """Write a batch, however long the database takes; what cannot be written is lost, and counted."""
+        try:
+            rows = rows_of(batch, self._redact)
+        except Exception as exc:  # a call that we have not foreseen must not end the records of all others
+            logger.exception("Usage records: %d calls cannot be made rows of.", len(batch))
+            self._lose(batch, repr(exc))
+            return
+        pause = _SOON
+        while not self._try(lambda: self._insert(rows)):
+            if time.monotonic() >= self._until:
+                self._lose(batch, self._trouble)
+                logger.warning("Usage records: %d calls could not be written before the end.", len(batch))
+                break
+            self._stopping.wait(pause)
+            pause = min(pause * 2, _SELDOM)
+        self._written(sum(call.letters for call in batch))
+
+    def _try(self, work: Callable[[], None]) -> bool:
+        """Whether the work was done. Trouble is a line in the log when it begins and when it ends."""
+        try:
+            if not self._ready:
+                self._database.upgrade()
+                self._ready = True
+            work()
+        except Exception as exc:  # SQLAlchemy's, Alembic's, a driver's own
+            if not self._trouble:
+                logger.warning(
+                    "Usage records cannot be written to %s; %d at most wait in memory. %s",
+                    *(self._database.where, self._calls.maxsize, words_of(exc)),
+                )
+            self._trouble = words_of(exc)
+            # What has been done to the tables meanwhile is looked at again.
+            self._ready = False
+            return False
+        if self._trouble:
+            self._trouble = ""
+            logger.warning("Usage records are written again. %d calls of this server have none.", self._losses.total)
+        return True
+
+    def _insert(self, rows: Rows) -> None:
+        loss = self._losses.take()
+        try:
+            try:
+                with self._database.engine.begin() as connection:
+                    self._insert_all(connection, rows, loss)
+            except (DataError, IntegrityError):
+                # One of them is not to be had: all but that one.
+                self._insert_each(rows, loss)
+        except BaseException:
+            if loss is not None:
+                self._losses.give_back(loss)
+            raise
+
+    def _insert_all(self, connection: sa.Connection, rows: Rows, loss: Loss | None) -> None:
+        for table, values in ((CALLS, rows.calls), (TAGS, rows.tags), (AUDIT, rows.audit)):
+            if values:
+                self._add(connection, table, values)
+        if loss is not None:
+            since, until = (datetime.fromtimestamp(moment, UTC) for moment in (loss.since, loss.until))
+            lost = {"id": new_id(), "since": since, "until": until, "calls": loss.calls, "reason": loss.reason}
+            self._add(connection, LOST, [lost])
+
+    def _add(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
+        # A batch whose commit was not answered may be there already.
+        insert = (sqlite if self._database.is_sqlite else postgresql).insert(table).on_conflict_do_nothing()
+        connection.execute(insert, values)
+
+    def _insert_each(self, rows: Rows, loss: Loss | None) -> None:
+        for call in rows.calls:
+            mine = {call["id"]}
+            only = Rows([call], _of(rows.tags, mine), _of(rows.audit, mine))
+            try:
+                with self._database.engine.begin() as connection:
+                    self._insert_all(connection, only, loss)
+                loss = None
+            except (DataError, IntegrityError) as exc:
+                self._losses.add(1, call["started_at"].timestamp(), "the database refused it")
+                metrics.dropped(1)
+                logger.warning("Usage records: call %s is refused by the database: %s", call["id"], words_of(exc))
+
+    def _lose(self, batch: list[Call], reason: str) -> None:
+        self._losses.add(len(batch), batch[0].started_at, reason)
+        metrics.dropped(len(batch))
+
+    def _expire(self) -> None:
+        """Delete what is older than its time, a part at a time: others want to write too."""
+        if not self._retention:
+            return
+        oldest = datetime.now(UTC) - self._retention
+        old = sa.select(CALLS.c.id).where(CALLS.c.started_at < oldest).limit(_EXPIRE_AT_ONCE)
+        while not self._stopping.is_set():
+            with self._database.engine.begin() as connection:
+                ids = list(connection.execute(old).scalars())
+                for table in (TAGS, AUDIT, CALLS):
+                    connection.execute(sa.delete(table).where(table.c.id.in_(ids)))
+                if len(ids) < _EXPIRE_AT_ONCE:
+                    connection.execute(sa.delete(LOST).where(LOST.c.until < oldest))
+                    return
+
+
+def _of(rows: Iterable[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["id"] in ids]
+
+
+def words_of(exc: Exception) -> str:
+    """What a database says, on one line, without the statement."""
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    return " ".join(str(cause).split())
