@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 
-_COMMANDS = ("up", "models", "check", "reload", "doctor")
+_COMMANDS = ("up", "models", "check", "reload", "doctor", "usage")
 
 
 class _Commands(click.Group):

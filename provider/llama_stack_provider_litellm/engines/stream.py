@@ -30,7 +30,8 @@ class Stream[Chunk]:
 
     An async generator that nobody has read from does not run its ``finally`` when it is closed; this does.
     ``call`` is what streams, ``convert`` makes our chunks of it, ``explain`` our error of its, ``about`` the
-    ``litellm`` object of a usage. ``abandon`` ends a call that has not ended by itself, where its own ``aclose`` does not do.
+    ``litellm`` object of a usage. ``abandon`` ends a call that has not ended by itself, where its own ``aclose`` does
+    not do.
     """
 
     def __init__(
