@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
+import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from llama_stack_provider_litellm.config import LiteLLMConfig, ProviderData, ProxySettings
+from llama_stack_provider_litellm.config import LiteLLMConfig, ProviderData
 from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "provider.md"
@@ -53,9 +55,11 @@ Nothing of it reaches an MCP server, a vector store or another provider.
 | llama-stack 0.7.3 | `X-LlamaStack-Provider-Data`; not served by this release yet | |
 | OGX 1.x | `X-OGX-Provider-Data` alone; not served by this release yet | |
 
-No other header of a caller reaches a provider: not `Authorization`, `traceparent`, `x-request-id` or any `x-litellm-…`.
-The host reads them, or nobody. What the vendor or the LiteLLM Proxy shall see has to stand in `litellm_headers`, and in
-`allowed_headers` of the settings; headers that carry a key or choose a host can never be allowed.
+Of a caller's other headers three are read, where the package looks into the server's own request: `x-request-id`, which
+the usage records keep, and `traceparent` with `tracestate`, which go on to a LiteLLM Proxy, from an agent's and a
+response's inner calls too. No other reaches a provider: not `Authorization`, nor any `x-litellm-…`. What the vendor or
+the LiteLLM Proxy shall see has to stand in `litellm_headers`, and in `allowed_headers` of the settings; headers that
+carry a key or choose a host can never be allowed.
 
 Where the server has `auth`, the authenticated principal is the user of a request whose data names none. It is taken
 from the host's own object only: a caller who writes `__authenticated_user` into the header is nobody.
@@ -75,15 +79,22 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    variables = dict(re.findall(r"^ +(\w+): \$\{env\.(\w+):=", _RUN_CONFIG.read_text(), flags=re.M))
     for name, field in model.model_fields.items():
-        if field.annotation is ProxySettings:
-            yield from _rows(ProxySettings, f"{name}.")
-        elif model is ProviderData:
+        if model is ProviderData:
             yield f"| `{name}` | {_kind(field)} | {field.description} |"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _rows(field.annotation, f"{name}.")
         else:
-            variable = f"`{variables[name]}`" if name in variables else ""
-            yield f"| `{prefix}{name}` | {_default(field)} | {variable} | {field.description} |"
+            yield f"| `{prefix}{name}` | {_default(field)} | {_variable(f'{prefix}{name}')} | {field.description} |"
+
+
+def _variable(key: str) -> str:
+    """The variable that the run config takes a setting from."""
+    config: Any = yaml.safe_load(_RUN_CONFIG.read_text())["providers"]["inference"][0]["config"]
+    for part in key.split("."):
+        config = config.get(part, "") if isinstance(config, dict) else ""
+    found = re.match(r"\$\{env\.(\w+):=", str(config))
+    return f"`{found[1]}`" if found else ""
 
 
 def _default(field: FieldInfo) -> str:

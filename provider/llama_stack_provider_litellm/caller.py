@@ -72,7 +72,8 @@ def from_provider_data(
     prefix belong to other providers and are ignored. Raises InvalidRequest, naming the field, for
     an unknown or mistyped one of ours and for a header that ``allowed_headers`` does not list.
     """
-    nobody = Caller(user=user, agent=origin.agent, origin=origin)
+    known = user is not None or origin is not UNKNOWN
+    nobody = Caller(user=user, agent=origin.agent, origin=origin) if known else ANONYMOUS
     if not data:
         return nobody
     if not isinstance(data, Mapping) or UNREADABLE in data:

@@ -22,6 +22,7 @@ from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from llama_stack_provider_litellm.engines import answers
+from llama_stack_provider_litellm.engines.served import Served
 from llama_stack_provider_litellm.errors import BadGateway
 
 USAGE: dict[str, Any] = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
@@ -61,9 +62,9 @@ async def _feed(items: tuple[Any, ...]) -> AsyncIterator[dict[str, Any]]:
         yield data(item)
 
 
-def about(usage: Any) -> dict[str, Any]:
+def about(usage: Any) -> Served:
     """The ``litellm`` object, which is another module's business."""
-    return {"served_by": "a test"}
+    return Served(served_by="a test")
 
 
 def stream(*chunks: Any, usage_chunk: bool = False) -> list[ChatCompletionChunk]:
@@ -84,7 +85,7 @@ def test_chat() -> None:
     response = ModelResponse(
         id="i", model="m", choices=[{"index": 0, "finish_reason": "tool_calls", "message": message}], usage=USAGE
     )
-    found = answers.chat(data(response), {})
+    found = answers.chat(data(response), Served())
     assert isinstance(found, ChatCompletion)
     (choice,) = found.choices
     assert choice.finish_reason == "tool_calls"
@@ -93,13 +94,13 @@ def test_chat() -> None:
     assert choice.message.to_dict()["reasoning_content"] == "because", "what the SDK's type does not know survives"
     assert found.usage is not None
     assert found.usage.total_tokens == 5
-    assert answers.chat(data(response), {}) is not found
+    assert answers.chat(data(response), Served()) is not found
 
 
 def test_a_vendors_invention_does_not_fail_the_answer() -> None:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}
     response = ModelResponse(id="i", model="m", choices=[choice], usage=USAGE, service_tier="of its own")
-    assert answers.chat(data(response), {}).choices[0].message.content == "x"
+    assert answers.chat(data(response), Served()).choices[0].message.content == "x"
 
 
 def test_usage_rides_on_the_last_chunk_with_a_choice() -> None:
@@ -216,7 +217,7 @@ def test_completion() -> None:
         choices=[{"index": 0, "text": "hello", "finish_reason": "length", "logprobs": None}],
         usage=USAGE,
     )
-    found = answers.completion(data(response), {})
+    found = answers.completion(data(response), Served())
     assert isinstance(found, Completion)
     assert (found.choices[0].text, found.choices[0].finish_reason) == ("hello", "length")
     assert found.usage is not None
@@ -235,7 +236,7 @@ def test_completion_chunks() -> None:
 
 def test_embeddings_are_in_the_order_of_the_inputs() -> None:
     rows = [{"object": "embedding", "index": i, "embedding": [float(i), 0.5]} for i in (2, 0, 1)]
-    found = answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), {}, count=3)
+    found = answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), Served(), count=3)
     assert isinstance(found, CreateEmbeddingResponse)
     assert [(row.index, row.embedding) for row in found.data] == [(i, [float(i), 0.5]) for i in (0, 1, 2)]
     assert (found.object, found.model) == ("list", "m")
@@ -249,7 +250,7 @@ def test_both_forms_of_a_vector(vector: list[float]) -> None:
         response = EmbeddingResponse(
             model="m", data=[{"object": "embedding", "index": 0, "embedding": given}], usage=Usage(**USAGE)
         )
-        answer = answers.embeddings(data(response), {}, count=1)
+        answer = answers.embeddings(data(response), Served(), count=1)
         assert answer.data[0].embedding == pytest.approx(vector)
         encoded: Any = answers.packed(answer).data[0].embedding
         assert encoded == text
@@ -259,7 +260,7 @@ def test_vectors_that_are_missing_are_not_made_up_for() -> None:
     rows = [{"object": "embedding", "index": 0, "embedding": [0.5]}]
     response = EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))
     with pytest.raises(BadGateway, match="2 inputs with 1 vectors"):
-        answers.embeddings(data(response), {}, count=2)
+        answers.embeddings(data(response), Served(), count=2)
 
 
 @pytest.mark.parametrize("convert", [answers.chat, answers.completion])
@@ -272,11 +273,11 @@ def test_a_vector_that_is_missing_is_the_vendors_fault() -> None:
     row = {"object": "embedding", "index": 0, "embedding": [1.0]}
     for rows in ([], [row], [row] * 3):
         with pytest.raises(BadGateway, match=f"2 inputs with {len(rows)} vectors"):
-            answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), {}, count=2)
+            answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), Served(), count=2)
 
 
 def test_an_answer_without_a_choice_is_the_vendors_fault() -> None:
     response = ModelResponse(id="i", model="m", choices=[], usage=USAGE)
     response.choices = []
     with pytest.raises(BadGateway, match="no choice"):
-        answers.chat(data(response), {})
+        answers.chat(data(response), Served())

@@ -12,6 +12,7 @@ from openai.types.create_embedding_response import Usage
 
 from llama_stack_provider_litellm.engines import embedding
 from llama_stack_provider_litellm.engines.base import Request
+from llama_stack_provider_litellm.engines.served import Served
 from llama_stack_provider_litellm.errors import BadGateway, InvalidRequest, RateLimited, RequestError
 
 Send = Callable[[Request], Awaitable[CreateEmbeddingResponse]]
@@ -23,7 +24,7 @@ def answer(texts: list[Any]) -> CreateEmbeddingResponse:
     used = Usage(prompt_tokens=len(texts), total_tokens=len(texts))
     served = {"served_by": "embedded", "call_id": "c", "model_id": "d", "cost_usd": 0.5, "retries": 1, "fallbacks": 0}
     return CreateEmbeddingResponse.model_construct(
-        object="list", model="m", data=data, usage=used, litellm={**served, "cache_hit": False}
+        object="list", model="m", data=data, usage=used, litellm=Served({**served, "cache_hit": False})
     )
 
 

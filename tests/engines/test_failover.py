@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from llama_stack_provider_litellm import catalog as catalogs
-from llama_stack_provider_litellm import errors, metrics
+from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.caller import ANONYMOUS, Caller
 from llama_stack_provider_litellm.engines.base import Changed
 from llama_stack_provider_litellm.engines.failover import FailoverEngine
 from llama_stack_provider_litellm.engines.proxy import ProxyEngine, watch
+from llama_stack_provider_litellm.usage import metrics
 from tests.engines.proxy.conftest import CHAT, ask, collected, settings, so
 from tests.imitation import Imitation, imitation_proxy
 from tests.middle import Middle

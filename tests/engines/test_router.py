@@ -15,7 +15,7 @@ import pytest
 
 from llama_stack_provider_litellm import errors, settings
 from llama_stack_provider_litellm.caller import ANONYMOUS, Caller
-from llama_stack_provider_litellm.engines import Reranked
+from llama_stack_provider_litellm.engines import Ranking, Reranked
 from llama_stack_provider_litellm.engines.router import RouterEngine
 from tests.engines.conftest import OPENAI_KEY, MakeEngine, ask, run
 from tests.upstream import lexical
@@ -122,12 +122,14 @@ def test_rerank(engine: RouterEngine) -> None:
     documents = ["a green hill", "the harbour crane", "a crane"]
     request = {"model": "reranker", "query": "harbour crane", "documents": documents}
 
-    async def both() -> tuple[list[Reranked], list[Reranked]]:
+    async def both() -> tuple[Ranking, Ranking]:
         return await engine.rerank(request, ANONYMOUS), await engine.rerank({**request, "top_n": 1}, ANONYMOUS)
 
     whole, first = run(engine, both())
-    assert whole == [Reranked(1, 1.0), Reranked(2, 0.5), Reranked(0, 0.0)]
-    assert first == whole[:1]
+    assert whole.documents == [Reranked(1, 1.0), Reranked(2, 0.5), Reranked(0, 0.0)]
+    assert first.documents == whole.documents[:1]
+    assert (whole.tokens, whole.litellm["served_by"]) == (10, "embedded")
+    assert (whole.litellm.deployment, whole.litellm.vendor) == ("hosted_vllm/rerank-1", "hosted_vllm")
 
 
 @pytest.mark.parametrize("stream", [False, True])

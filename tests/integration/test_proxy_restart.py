@@ -136,7 +136,7 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
 
     with collector() as told, both(tmp_path, upstream, "auto", **told.environment) as (stack, proxy):
         seen = asyncio.run(kill_and_restart(stack, proxy))
-        told.wait_for(b"litellm_failover")
+        told.wait_for(b"litellm.failover")
         log = " ".join(stack.log.split())
     assert not seen.refused, seen.refused[:3]
     assert not seen.wrong, seen.wrong[:3]

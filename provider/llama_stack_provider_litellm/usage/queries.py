@@ -1,7 +1,7 @@
 """Questions to the usage records. SQLite and PostgreSQL understand every one.
 
-Costs are USD (None where none is known), times seconds. Tokens are those that a vendor counted: an answer from the cache adds none. Percentiles
-(nearest rank) are those of calls that succeeded.
+Costs are USD (None where none is known), times seconds. Tokens are those that a vendor counted: an answer from the
+cache adds none. Percentiles (nearest rank) are those of calls that succeeded.
 """
 
 from __future__ import annotations

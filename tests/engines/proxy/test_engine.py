@@ -110,7 +110,9 @@ def test_vectors_of_another_size_are_refused(imitation: Imitation) -> None:
 
 def test_rerank(imitation: Imitation) -> None:
     request = {"model": "reranker", "query": "a b", "documents": ["x", "a b", "a"], "top_n": 2}
-    assert call(imitation.url, "rerank", request) == [Reranked(1, 1.0), Reranked(2, 0.5)]
+    ranking = call(imitation.url, "rerank", request)
+    assert ranking.documents == [Reranked(1, 1.0), Reranked(2, 0.5)]
+    assert (ranking.tokens, ranking.litellm["served_by"]) == (6, "proxy")
 
 
 def test_a_model_behind_a_wildcard(imitation: Imitation) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from llama_stack_provider_litellm import errors, metrics
+from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.engines.proxy import watch
 from llama_stack_provider_litellm.engines.proxy.watch import Watch
+from llama_stack_provider_litellm.usage import metrics
 
 NO, YES = "no", "yes"
 _REAL_SLEEP = asyncio.sleep

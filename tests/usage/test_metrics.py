@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llama_stack_provider_litellm import metrics
+from llama_stack_provider_litellm.usage import metrics
 
 
 class Counter:
