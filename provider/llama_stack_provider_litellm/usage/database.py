@@ -26,6 +26,8 @@ _PACKAGE = "llama_stack_provider_litellm.usage"
 _LOCK = 0x6C697465
 # Seconds. A server that accepts and never answers must not hold the writer for ever.
 _CONNECT, _SILENCE = 5, 10
+# How long SQLite waits for another process that writes, before it is asked again.
+_BUSY = 1
 
 
 class OtherTables(Exception):
@@ -42,7 +44,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url, hide_parameters=True, poolclass=sa.StaticPool, connect_args=_sqlite_arguments()
             )
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "connect", _read_sqlite if reads else _prepare_sqlite)
             begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
             sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         else:
@@ -153,12 +155,16 @@ _FORMS = "It must look like sqlite:////var/lib/stack/usage.db or postgresql://us
 
 def _sqlite_arguments() -> dict[str, Any]:
     # One connection, which only the writer's thread uses, and at the end whoever closes it.
-    return {"timeout": _CONNECT, "check_same_thread": False}
+    return {"timeout": _BUSY, "check_same_thread": False}
+
+
+def _read_sqlite(connection: Any, _: Any) -> None:
+    # The driver would begin transactions at a time of its own choosing.
+    connection.isolation_level = None
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
-    # The driver would begin transactions at a time of its own choosing.
-    connection.isolation_level = None
+    _read_sqlite(connection, _)
     # Readers and the writer do not wait for each other; what a killed process has committed is there.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

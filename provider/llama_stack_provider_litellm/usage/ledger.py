@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # Letters of questions that may wait in memory; for those of further calls there is no room.
 _MOST_IN_AUDIT = 64 * 2**20
 # Seconds that an ending server gives the writer for what still waits. The host gives five to everything.
-_LAST_WORDS = 3.0
+_LAST_WORDS = 2.5
 
 
 class Ledger:
@@ -84,9 +84,11 @@ class Ledger:
         if thread is None or self._writer is None:
             return
         self._writer.stop(_LAST_WORDS)
-        await asyncio.to_thread(thread.join, _LAST_WORDS)
-        if thread.is_alive():
-            logger.warning("Usage records: up to %d calls could not be written before the end.", self._queue.qsize())
+        # It may be amid a statement when its time is over.
+        await asyncio.to_thread(thread.join, _LAST_WORDS + 1)
+        lost = self._losses.total + (self._queue.qsize() if thread.is_alive() else 0)
+        if lost:
+            logger.warning("Usage records: %d calls since the start have none. %s", lost, self._writer.trouble)
 
     def _take_in(self, call: Call) -> None:
         """Note the size of a question and its answer; without room for both they are left out."""

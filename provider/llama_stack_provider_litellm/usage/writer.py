@@ -77,13 +77,18 @@ class Writer:
         """Why the database does not take records at the moment; empty when it does."""
         return self._trouble
 
+    @property
+    def _is_late(self) -> bool:
+        """Whether the time that a stop leaves is over."""
+        return time.monotonic() >= self._until
+
     def run(self) -> None:
         """Write, until that is stopped and nothing waits."""
         try:
             self._try(lambda: None)
             while True:
                 batch = self._batch()
-                if batch or self._losses.are_untold:
+                if batch or (self._losses.are_untold and not self._is_late):
                     self._write(batch)
                 elif self._stopping.is_set():
                     return
@@ -113,10 +118,9 @@ class Writer:
             self._lose(batch, repr(exc))
             return
         pause = _SOON
-        while not self._try(lambda: self._insert(rows)):
-            if time.monotonic() >= self._until:
+        while self._is_late or not self._try(lambda: self._insert(rows)):
+            if self._is_late:
                 self._lose(batch, self._trouble)
-                logger.warning("Usage records: %d calls could not be written before the end.", len(batch))
                 break
             self._stopping.wait(pause)
             pause = min(pause * 2, _SELDOM)
@@ -186,8 +190,9 @@ class Writer:
                 logger.warning("Usage records: call %s is refused by the database: %s", call["id"], words_of(exc))
 
     def _lose(self, batch: list[Call], reason: str) -> None:
-        self._losses.add(len(batch), batch[0].started_at, reason)
-        metrics.dropped(len(batch))
+        if batch:
+            self._losses.add(len(batch), batch[0].started_at, reason)
+            metrics.dropped(len(batch))
 
     def _expire(self) -> None:
         """Delete what is older than its time, a part at a time: others want to write too."""
