@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -52,6 +53,9 @@ def _clean(value: Any, redact: Redact) -> Any:
         return _plain(value, redact)[:MOST_LETTERS]
     if isinstance(value, int) and not isinstance(value, bool):
         return max(0, min(value, _MOST))
+    if isinstance(value, float) and not math.isfinite(value):
+        # One of them would be every sum's.
+        return None
     return value
 
 
