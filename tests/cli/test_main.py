@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from llama_stack_provider_litellm.cli import main
 
-COMMANDS = ("up", "models", "check", "reload", "doctor")
+COMMANDS = ("up", "models", "check", "reload", "doctor", "usage")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

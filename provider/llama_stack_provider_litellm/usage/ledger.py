@@ -88,7 +88,7 @@ class Ledger:
         await asyncio.to_thread(thread.join, _LAST_WORDS + 1)
         lost = self._losses.total + (self._queue.qsize() if thread.is_alive() else 0)
         if lost:
-            logger.warning("Usage records: %d calls since the start have none. %s", lost, self._writer.trouble)
+            logger.warning("Usage records: calls since the start without one: %d. %s", lost, self._writer.trouble)
 
     def _take_in(self, call: Call) -> None:
         """Note the size of a question and its answer; without room for both they are left out."""

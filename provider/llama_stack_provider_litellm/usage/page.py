@@ -136,7 +136,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _lost(lost: Row) -> str:
     if not lost["calls"]:
         return ""
-    return f"<p class=warning>{lost['calls']:,} calls have no record: {escape('; '.join(lost['reasons']))}</p>"
+    return f"<p class=warning>Calls without a record: {lost['calls']:,}. {escape('; '.join(lost['reasons']))}</p>"
 
 
 def _text(value: Any) -> str:

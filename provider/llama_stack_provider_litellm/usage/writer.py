@@ -145,7 +145,7 @@ class Writer:
             return False
         if self._trouble:
             self._trouble = ""
-            logger.warning("Usage records are written again. %d calls of this server have none.", self._losses.total)
+            logger.warning("Usage records are written again. Calls of this server without one: %d.", self._losses.total)
         return True
 
     def _insert(self, rows: Rows) -> None:

@@ -53,7 +53,7 @@ def warn_of_lost(lost: Row) -> None:
     """Say how many calls have no record."""
     if lost["calls"]:
         reasons = escape("; ".join(lost["reasons"]))
-        err.print(f"[yellow]{lost['calls']:,} calls of this time have no record:[/yellow] {reasons}")
+        err.print(f"[yellow]Calls of this time without a record: {lost['calls']:,}.[/yellow] {reasons}")
 
 
 def nothing() -> None:
