@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from . import account
 from .anthropic_wire import Messages
 from .brain import Ask, fault_of, modifiers_of
 from .calls import Call, Cut, Delivery, Log
@@ -148,6 +149,8 @@ def _respond(log: Log, call: Call, wire: Wire, body: Any) -> Delivery:
         # Google says it in the body.
         headers = {"retry-after": fault.retry_after} if fault.retry_after and wire.name != "gemini" else {}
         return _failure(call, fault.status, wire.fault_error(fault, ask), headers)
+    answer = wire.answer(body, ask, fault)
+    call.tokens = account.tokens(answer)
     if body.get("stream"):
         frames = list(wire.frames(body, ask, fault))
         end = wire.error_frame(f"The stream broke at '{about(ask)}'")
@@ -157,7 +160,7 @@ def _respond(log: Log, call: Call, wire: Wire, body: Any) -> Delivery:
         return Delivery(call, parts, "text/event-stream", outcome=outcome)
     if fault and fault.kind == "midstream-error":
         return _failure(call, 500, wire.error(500, f"The request broke at '{about(ask)}'"))
-    data = _encode(wire.answer(body, ask, fault))
+    data = _encode(answer)
     return Delivery(call, _whole(data, fault), headers=_request_id(), length=len(data))
 
 

@@ -17,7 +17,7 @@ class Call:
 
     `time` is seconds since the epoch. `outcome` is pending, answered, disconnected (the client left) or
     error (a vendor error, or a connection cut on purpose). `chunks` counts the content chunks sent. `query`
-    holds the URL's parameters.
+    holds the URL's parameters. `tokens` are those of the prompt and of the answer, which count once it is answered.
     """
 
     path: str
@@ -29,6 +29,7 @@ class Call:
     status: int = 0
     chunks: int = 0
     query: dict[str, str] = field(default_factory=dict)
+    tokens: tuple[int, int] = (0, 0)
 
 
 @dataclass
