@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 _MARK = "[redacted]"
@@ -23,6 +24,16 @@ _SHAPES = re.compile(
 _LEAST_LETTERS = 6
 
 
+@lru_cache(maxsize=4096)
+def without_keys(name: str) -> str:
+    """A short text, over and over the same, without what looks like a key."""
+    return _without_shapes(name)
+
+
+def _without_shapes(text: str) -> str:
+    return _SHAPES.sub(lambda found: f"{found[1]} {_MARK}" if found[1] else _MARK, text)
+
+
 class Redactor:
     """Replaces the secrets of a configuration and of the environment, and what has the shape of one."""
 
@@ -37,7 +48,7 @@ class Redactor:
         """The text without secrets."""
         if self._known is not None:
             text = self._known.sub(_MARK, text)
-        return _SHAPES.sub(lambda found: f"{found[1]} {_MARK}" if found[1] else _MARK, text)
+        return _without_shapes(text)
 
 
 def _secrets(value: Any, *, secret: bool = False) -> Iterable[str]:

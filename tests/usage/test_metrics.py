@@ -88,6 +88,11 @@ def test_an_error_and_a_model_that_a_caller_made_up(reader: InMemoryMetricReader
     assert "litellm.unpriced" not in told(reader)
 
 
+def test_a_key_for_a_models_name_is_in_no_metric(reader: InMemoryMetricReader) -> None:
+    metrics.ended(a_call("wild/sk-0123456789", response_model="sk-0123456789"))
+    assert "0123456789" not in repr(told(reader))
+
+
 def test_a_cost_that_nobody_knows_is_counted(reader: InMemoryMetricReader) -> None:
     metrics.ended(a_call())
     metrics.ended(a_call(status=499, error="left", chunks=3))

@@ -13,6 +13,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from ..errors import ModelNotFound
+from ..redaction import without_keys
 from .call import Call
 
 _METER = metrics.get_meter("llama_stack_provider_litellm")
@@ -97,12 +98,12 @@ def ended(call: Call) -> None:
     about: dict[str, str] = {
         "gen_ai.operation.name": _OPERATIONS[call.api],
         "gen_ai.provider.name": _VENDORS.get(call.vendor or "", call.vendor or "_OTHER"),
-        # A name that nobody serves is a caller's own.
-        "gen_ai.request.model": call.model if call.error != ModelNotFound.code else "_OTHER",
+        # A name that nobody serves is a caller's own, and so may one be that a wildcard matches.
+        "gen_ai.request.model": without_keys(call.model) if call.error != ModelNotFound.code else "_OTHER",
         "litellm.served_by": call.engine or "nobody",
     }
     if call.response_model:
-        about["gen_ai.response.model"] = call.response_model
+        about["gen_ai.response.model"] = without_keys(call.response_model)
     _DURATION.record(call.duration_seconds, {**about, "error.type": call.error} if call.error else about)
     if call.first_token_seconds is not None:
         _TIME_TO_FIRST_CHUNK.record(call.first_token_seconds, about)
