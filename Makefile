@@ -63,6 +63,7 @@ docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -W ignore -m tests.compatibility
 	$(BIN)/python -m tests.config_page
 	$(BIN)/python -m tests.provider_page
+	$(BIN)/python -m tests.usage_picture
 
 wheel: .venv/installed ## Make the wheel, into dist/
 	@rm -rf dist
@@ -70,7 +71,7 @@ wheel: .venv/installed ## Make the wheel, into dist/
 	@ls dist/*.whl
 
 services: .venv-proxy/installed ## Install what some tests need besides: Debian packages and a LiteLLM Proxy
-	@missing=$$(for name in redis-server postgresql; do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \
+	@missing=$$(for name in redis-server postgresql chromium; do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
 		$$sudo apt-get update && $$sudo apt-get install --yes --no-install-recommends $$missing; \

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from llama_stack_provider_litellm.cli import main
 from tests.cli.machine import READY, Machine, served
 
-SUBJECTS = ["versions", "config", "models", "keys", "callers", "port", "storage"]
+SUBJECTS = ["versions", "config", "models", "keys", "callers", "port", "storage", "usage"]
 CONFIG = """
 model_list:
 - {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: config-planted-secret}}

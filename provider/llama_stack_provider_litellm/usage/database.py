@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from .. import storage
 from ..config import UsageSettings
@@ -31,7 +31,11 @@ _BUSY = 1
 
 
 class OtherTables(Exception):
-    """The tables are those of another release. The message says which, and the mend."""
+    """The tables are not this release's. The message says whose, and the mend."""
+
+
+class OlderTables(OtherTables):
+    """They are an older release's, or none yet: the next start of a stack makes them this one's."""
 
 
 class Database:
@@ -88,7 +92,7 @@ class Database:
     def check(self) -> None:
         """Raise OtherTables unless the tables are there, and this release's."""
         if self.is_sqlite and not Path(str(self.url.database)).exists():
-            raise OtherTables(
+            raise OlderTables(
                 f"There are no usage records at {self.where}: no stack has written any. Start one, or name the one "
                 "that is meant: SQLITE_STORE_DIR is a stack's storage folder, LITELLM_USAGE_URL its database."
             )
@@ -98,9 +102,9 @@ class Database:
         if found == known[-1]:
             return
         if found is None:
-            raise OtherTables(f"There are no usage records in {self.where}: no stack has written any.")
+            raise OlderTables(f"There are no usage records in {self.where}: no stack has written any.")
         if found in known:
-            raise OtherTables(
+            raise OlderTables(
                 f"The tables in {self.where} are those of an older release (version {found}). Start the stack once: "
                 "it brings them to this one."
             )
@@ -125,6 +129,12 @@ class Database:
             return None
         version: str | None = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
         return version
+
+
+def words_of(exc: Exception) -> str:
+    """What a database says, on one line, without the statement."""
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    return " ".join(str(cause).split())
 
 
 def _url(settings: UsageSettings) -> sa.URL:

@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from . import metrics
 from .call import Call, new_id
-from .database import Database
+from .database import Database, words_of
 from .losses import Loss, Losses
 from .rows import Redact, Rows, rows_of
 from .tables import AUDIT, CALLS, LOST, TAGS
@@ -212,9 +212,3 @@ class Writer:
 
 def _of(rows: Iterable[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
     return [row for row in rows if row["id"] in ids]
-
-
-def words_of(exc: Exception) -> str:
-    """What a database says, on one line, without the statement."""
-    cause = exc.orig if isinstance(exc, DBAPIError) else exc
-    return " ".join(str(cause).split())

@@ -12,7 +12,7 @@ from ... import redaction, settings
 from ...catalog import Catalog, ModelEntry
 from ...config import Mode, ProxySettings
 from ...errors import LiteLLMProviderError
-from . import config, hosts, litellm_releases, machine, models, versions
+from . import config, hosts, litellm_releases, machine, models, usage, versions
 from .finding import Finding, Severity
 from .proxy import Probe
 from .releases import installed
@@ -60,6 +60,8 @@ class Examination:
             self._found += machine.port(self._port)
         with self._going_on("storage"):
             self._found.append(machine.folder())
+        with self._going_on("usage"):
+            self._found.append(usage.check())
         return self._without_secrets()
 
     @contextmanager

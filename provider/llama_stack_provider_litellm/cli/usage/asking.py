@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...config import UsageSettings
-from ...usage.database import Database, OtherTables
-from ...usage.writer import words_of
+from ...usage.database import Database, OtherTables, words_of
 from ..console import clear_errors
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
