@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from llama_stack_provider_litellm import settings
 from llama_stack_provider_litellm.caller import ANONYMOUS
 from llama_stack_provider_litellm.engines.router import RouterEngine
 from llama_stack_provider_litellm.errors import ConfigError, ModelNotFound
-from tests.engines.conftest import ask
+from tests.engines.conftest import ask, until
 from tests.upstream.process import Upstream
 
 LISTS = ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback")
@@ -200,3 +200,48 @@ def test_a_logger_that_litellm_makes_for_a_name_goes_with_the_name(file: Path, w
 
     write("old", more="litellm_settings: {callbacks: [langsmith]}")
     run(file, reload_without)
+
+
+FUNCTION = """
+told = []
+async def function(kwargs, response_obj, start_time, end_time):
+    told.append(kwargs["litellm_call_id"])
+"""
+
+
+def test_a_call_that_is_under_way_tells_its_function_after_a_reload_too(write: Write, file: Path) -> None:
+    """LiteLLM keeps a coroutine function in a list of its own from the first call on, and looks there at the end."""
+    (file.parent / "told_functions.py").write_text(FUNCTION)
+    more = "litellm_settings: {{success_callback: [told_functions.function], num_retries: {}}}"
+    write("old", more=more.format(0))
+
+    async def main() -> None:
+        engine = RouterEngine(settings.load(file))
+        await engine.chat(ask("first", "old"), ANONYMOUS)
+        calling = asyncio.create_task(engine.chat(ask("[[slow 10]] second", "old"), ANONYMOUS))
+        await asyncio.sleep(0.1)
+        write("old", more=more.format(1))
+        await engine.reload()
+        assert not calling.done()
+        answer = await calling
+        (function,) = (item for item in held_items() if getattr(item, "__name__", "") == "function")
+        told = function.__globals__["told"]
+
+        def heard(call: str) -> Callable[[], Awaitable[bool]]:
+            async def is_told() -> bool:
+                return call in told
+
+            return is_told
+
+        await until(heard(answer.litellm["call_id"]))  # type: ignore[attr-defined]
+        third = await engine.chat(ask("third", "old"), ANONYMOUS)
+        await until(heard(third.litellm["call_id"]))  # type: ignore[attr-defined]
+        assert len(told) == len(set(told)) == 3, "once each"
+        await engine.close()
+
+    asyncio.run(main())
+    assert "function" not in repr(held_items())
+
+
+def held_items() -> list[Any]:
+    return [item for name in (*LISTS, *ASYNC_LISTS) for item in getattr(litellm, name)]

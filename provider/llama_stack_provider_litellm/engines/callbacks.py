@@ -63,22 +63,31 @@ class Callbacks:
         used; names in a warning what only a LiteLLM Proxy asks."""
         self._lists = {key: [*_found(litellm_settings.get(key), key, source)] for key in KEYS}
 
-    def install(self) -> None:
-        """Let litellm tell them of every call from now on."""
+    def install(self, before: Callbacks | None = None) -> None:
+        """Let litellm tell them of every call from now on. Functions and loggers that ``before`` has too are left where
+        litellm has put them meanwhile: a call that is under way looks there."""
         import litellm
 
         for key, items in self._lists.items():
-            getattr(litellm, key).extend(items)
+            getattr(litellm, key).extend(item for item in items if before is None or not before._has(key, item))
+
+    def _has(self, key: str, item: Any) -> bool:
+        return not isinstance(item, str) and any(item is mine for mine in self._lists[key])
 
     def _names(self) -> set[str]:
         return {item for items in self._lists.values() for item in items if isinstance(item, str)}
 
     def remove(self, successor: Callbacks | None = None) -> None:
-        """Let litellm forget them, and the loggers that it has made for their names, unless a successor has these."""
+        """Let litellm forget them, and the loggers that it has made for their names, unless a successor has them."""
         import litellm
         from litellm.litellm_core_utils import litellm_logging
 
-        mine = {id(item) for items in self._lists.values() for item in items}
+        mine = {
+            id(item)
+            for key, items in self._lists.items()
+            for item in items
+            if successor is None or not successor._has(key, item)
+        }
         if successor is None or successor._names() != self._names():
             # Which of them is for which name LiteLLM alone knows; it makes those that are still wanted again.
             mine |= {id(item) for item in litellm_logging._in_memory_loggers}

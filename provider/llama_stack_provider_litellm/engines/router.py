@@ -98,7 +98,7 @@ class RouterEngine:
             raise errors.ConfigError(f"{config.path}: cannot be used: {words}") from exc
         caching.warm(models.cache)
         before.callbacks.remove(models.callbacks)
-        models.callbacks.install()
+        models.callbacks.install(before.callbacks)
         old, self._running = self._running, running
         self._settings, self._models = config, models
         if old is not None:
