@@ -14,6 +14,7 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 LITELLM_PROXY_CONFIG ?= run_configs/litellm/proxy.yaml
 LITELLM_PROXY_PORT ?= 4000
 MODES ?= embedded proxy auto
+WORKERS ?= 2
 
 help: ## Show what there is
 	@awk -F ': .*## ' '/^[a-z-]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +33,14 @@ proxy: .venv-proxy/installed ## Start a LiteLLM Proxy (LITELLM_PROXY_CONFIG=…)
 	LITELLM_MASTER_KEY="$$key" LITELLM_LOCAL_MODEL_COST_MAP=True exec .venv-proxy/bin/litellm \
 		--config "$(LITELLM_PROXY_CONFIG)" --host 127.0.0.1 --port $(LITELLM_PROXY_PORT)
 
-test: .venv/installed ## Run the tests (ARGS="-k rag" for some)
-	$(BIN)/pytest $(ARGS)
+# Each file in one process, since its tests share servers.
+test: .venv/installed ## Run the tests (ARGS="-k rag" for some, WORKERS=0 in one process)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist loadfile
 
 test-modes: .venv/installed .venv-proxy/installed ## Run the end-to-end tests in every mode (MODES=proxy for one)
 	@failed=; for mode in $(MODES); do \
-		$(BIN)/pytest --mode $$mode tests/integration $(ARGS) || failed="$$failed $$mode"; \
+		$(BIN)/pytest $(SIDE_BY_SIDE) --mode $$mode tests/integration $(ARGS) || failed="$$failed $$mode"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed in mode:$$failed" >&2; exit 1; fi
 

@@ -52,7 +52,7 @@ BASES = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
 # into a user's message and the response schema into words.
 NAMES = {"openai": "m", "anthropic": "m", "gemini": "gemini-2.5-flash"}
 SHAPES = tuple(BASES)
-_LOOP = asyncio.Runner()
+_loops: list[asyncio.Runner] = []
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +70,16 @@ def upstream(server: Upstream) -> Upstream:
 @pytest.fixture(scope="package", autouse=True)
 def litellm_on_one_loop() -> Iterator[None]:
     """LiteLLM keeps its clients, and they belong to an event loop; so all tests here have the same one."""
-    with pytest.MonkeyPatch.context() as patch, _LOOP:
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as loop:
+        _loops.append(loop)
         # The aiohttp transport leaves sessions of Anthropic streams open, which fails the suite.
         patch.setattr(litellm, "disable_aiohttp_transport", True)
         streams = AsyncHTTPHandler()
         patch.setattr(litellm, "module_level_aclient", streams)
         litellm.in_memory_llm_clients_cache.flush_cache()
         yield
-        _LOOP.run(_close(streams))
+        loop.run(_close(streams))
+        _loops.clear()
 
 
 async def _close(streams: AsyncHTTPHandler) -> None:
@@ -148,4 +150,4 @@ async def through_litellm(upstream: Upstream, shape: str, text: str | list[Any],
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:
     """Runs to the end on the loop that LiteLLM's clients belong to."""
-    return _LOOP.run(work)
+    return _loops[-1].run(work)
