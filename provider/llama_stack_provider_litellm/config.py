@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -30,6 +31,13 @@ def _key(value: Any) -> SecretStr:
 def fits_header(text: str) -> bool:
     """Whether an HTTP header can carry the text as its value."""
     return text.isascii() and (text.isprintable() or not text)
+
+
+def _password(value: Any) -> Any:
+    """The database's password. The host makes numbers of what looks like one: then it is as the variable has it."""
+    if value is None or isinstance(value, str | SecretStr):
+        return value or ""
+    return os.environ.get("LITELLM_USAGE_PASSWORD") or str(value)
 
 
 _Key = Annotated[SecretStr, BeforeValidator(_key)]
@@ -69,7 +77,7 @@ class UsageSettings(BaseModel):
         description="The database: `sqlite:///path`, or `postgresql://user@host/name`. Empty: `litellm_usage.db` in "
         "the storage folder.",
     )
-    password: Annotated[SecretStr, BeforeValidator(lambda value: "" if value is None else value)] = Field(
+    password: Annotated[SecretStr, BeforeValidator(_password)] = Field(
         default=SecretStr(""), description="The database's password, which must not stand in `url`."
     )
     audit: Annotated[Literal["off", "full"], BeforeValidator(lambda value: value or "off")] = Field(
@@ -87,8 +95,9 @@ class UsageSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _no_password(cls, url: str) -> str:
-        # The host writes its run config into the log, with every `url` in it.
-        if urlsplit(url).password is not None:
+        # The host writes its run config into the log, with every `url` in it. A password may hold what ends a URL's
+        # address, and may stand among its parameters too.
+        if re.search(r":[^/@]*@|://[^@]*:[^@]*@|[?&]\w*password=", url):
             raise ValueError(
                 "usage.url must hold no password: put it into `usage.password` (LITELLM_USAGE_PASSWORD), or PGPASSWORD"
             )

@@ -245,3 +245,21 @@ def test_a_call_that_is_under_way_tells_its_function_after_a_reload_too(write: W
 
 def held_items() -> list[Any]:
     return [item for name in (*LISTS, *ASYNC_LISTS) for item in getattr(litellm, name)]
+
+
+def test_a_logger_that_is_left_under_one_of_its_keys(write: Write, file: Path) -> None:
+    write(
+        "old",
+        more="litellm_settings: {success_callback: [reload_logger.logger], failure_callback: [reload_logger.logger]}",
+    )
+
+    async def main() -> None:
+        engine = RouterEngine(settings.load(file))
+        await engine.chat(ask("first", "old"), ANONYMOUS)
+        write("old", more="litellm_settings: {success_callback: [reload_logger.logger]}")
+        await engine.reload()
+        assert len([item for item in litellm.success_callback if type(item).__name__ == "CustomLogger"]) == 1
+        assert not [item for item in litellm.failure_callback if type(item).__name__ == "CustomLogger"]
+        await engine.close()
+
+    asyncio.run(main())

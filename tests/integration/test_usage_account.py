@@ -254,7 +254,8 @@ def test_every_call_is_accounted_for(stacks: dict[str, Stack], settings: UsageSe
     by_id = {row["call_id"]: row for row in rows if row["call_id"]}
     for client in clients.values():
         for identity, told in client.costs.items():
-            assert by_id[identity]["cost_usd"] == told is not None
+            assert told is not None
+            assert by_id[identity]["cost_usd"] == told
 
     # And what became of each.
     for mode, client in clients.items():

@@ -127,6 +127,7 @@ async def _while_locked(stack: Stack) -> Load:
             count = len(load.ended)
             await sure(lambda: len(load.ended) > count + 50)
     assert load.failed == []
+    assert load.slowest < 5, "nobody waits for a database"
     return load
 
 
@@ -168,6 +169,7 @@ async def _while_full(stack: Stack, settings: UsageSettings, filler: Path) -> Lo
         await sure(lambda: len(load.ended) > count + 200)
         await asyncio.to_thread(filler.unlink)
     assert load.failed == []
+    assert load.slowest < 5, "nobody waits for a database"
     return load
 
 
@@ -195,4 +197,5 @@ async def _while_away(stack: Stack, server: Any, settings: UsageSettings) -> Loa
         await asyncio.sleep(AWAY)
         await asyncio.to_thread(server.start)
     assert load.failed == []
+    assert load.slowest < 5, "nobody waits for a database"
     return load

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -24,7 +25,8 @@ from llama_stack_provider_litellm.errors import ConfigError
 from llama_stack_provider_litellm.usage.database import FILE, VERSION_TABLE, Database, OtherTables
 from llama_stack_provider_litellm.usage.ledger import Ledger
 from llama_stack_provider_litellm.usage.tables import AUDIT, CALLS, METADATA
-from tests.usage.records import a_call, rows, rows_at, written
+from tests.postgresql import PostgreSQL
+from tests.usage.records import a_call, emptied, rows, rows_at, written
 
 
 def at_version(database: Database, version: str) -> None:
@@ -119,7 +121,7 @@ def test_the_default_is_a_file_of_the_storage_folder_for_its_user_alone(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("nonsense", "'nonsense' is no database URL. It must look like sqlite:////var"),
+        ("nonsense", "usage.url: is no database URL. It must look like sqlite:////var"),
         ("mysql://u@h/d", "'mysql' is neither sqlite nor postgresql"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
@@ -130,11 +132,62 @@ def test_a_url_that_cannot_be_used(url: str, words: str) -> None:
         Database(UsageSettings(url=url))
 
 
-@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@host/db", "postgres://ann:hunter2@host/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:hunter2@host/db",
+        "postgres://ann:hunter2@host/db",
+        "postgresql://ann:hun#ter2@host/db",
+        "postgresql://ann:hun?ter2@host/db",
+        "postgresql://ann:hun/ter2@host/db",
+        "postgresql://ann@host/db?password=hunter2",
+        "postgresql://ann@host/db?x=y&sslpassword=hunter2",
+        "postgres//ann:hunter2@host/db",
+        "ann:hunter2@host/db",
+    ],
+)
 def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ValidationError, match=r"usage\.url must hold no password: put it into `usage.password`") as exc:
         UsageSettings(url=url)
-    assert "hunter2" not in str(exc.value)
+    assert "ter2" not in str(exc.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ann@host:5432/db", "postgresql://host/db?sslmode=require", "sqlite:////a/b.db"]
+)
+def test_a_url_without_a_password_is_fine(url: str) -> None:
+    assert UsageSettings(url=url).url == url
+
+
+@pytest.mark.parametrize(("variable", "made"), [("12345", 12345), ("0123", 123), ("true", True), ("1e5", 1e5)])
+def test_a_password_that_the_host_makes_a_number_of(
+    variable: str, made: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITELLM_USAGE_PASSWORD", variable)
+    assert UsageSettings.model_validate({"password": made}).password.get_secret_value() == variable
+
+
+def test_options_of_the_url_are_the_users(shared_postgresql: PostgreSQL) -> None:
+    emptied(shared_postgresql)
+    with psycopg.connect(shared_postgresql.url, password=shared_postgresql.password, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
+        connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+        url = f"{shared_postgresql.url}?options=-csearch_path%3Delsewhere&application_name=mine"
+        settings = UsageSettings.model_validate({"url": url, "password": shared_postgresql.password})
+        database = Database(settings)
+        database.upgrade()
+        with database.engine.connect() as ours:
+            assert ours.execute(sa.text("SHOW application_name")).scalar() == "mine"
+            assert ours.execute(sa.text("SHOW statement_timeout")).scalar() == "10s"
+        database.close()
+        found = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'litellm_usage'").fetchall()
+        assert found == [("elsewhere",)]
+        reading = Database(settings, reads=True)
+        with reading.engine.connect() as ours:
+            assert ours.execute(sa.text("SHOW statement_timeout")).scalar() == "0", "a report may take its time"
+            assert ours.execute(sa.text("SHOW timezone")).scalar() == "UTC"
+        reading.close()
+        connection.execute("DROP SCHEMA elsewhere CASCADE")
 
 
 def test_the_password_is_in_nothing_that_is_shown() -> None:

@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from llama_stack_provider_litellm.caller import Caller
 from llama_stack_provider_litellm.config import UsageSettings
+from llama_stack_provider_litellm.usage import ledger as module
+from llama_stack_provider_litellm.usage import writer
 from llama_stack_provider_litellm.usage.ledger import Ledger
-from llama_stack_provider_litellm.usage.tables import AUDIT, CALLS, LOST, TAGS
+from llama_stack_provider_litellm.usage.tables import AUDIT, LOST, TAGS
+from llama_stack_provider_litellm.usage.writer import Writer
 from tests.postgresql import PostgreSQL, postgresql
 from tests.small_disk import small_disk
 from tests.usage.records import a_call, rows_at, until, written
@@ -229,46 +234,107 @@ def test_one_that_the_database_refuses_takes_no_other_with_it(
     asyncio.run(ledger.close())
     assert sorted(row["model"] for row in rows_at(settings)) == ["one", "two"]
     assert ledger.dropped == 1
-    assert f"call {bad.id} is refused by the database" in caplog.text
+    assert f"the database refuses call {bad.id}" in caplog.text
 
 
-def test_one_that_cannot_be_made_a_row_of_does_not_end_the_records(
+def test_one_that_cannot_be_made_a_row_of_takes_no_other_with_it(
     sqlite_settings: UsageSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with running(sqlite_settings) as ledger:
-        ledger.record(a_call(tags=None))
-        until(lambda: ledger.dropped == 1)
-        ledger.record(a_call("next"))
-        until(lambda: [row["model"] for row in rows_at(sqlite_settings)] == ["next"])
-    assert "cannot be made rows of" in caplog.text
+    ledger = Ledger(sqlite_settings, str)
+    for call in (a_call("one"), a_call(tags=None), a_call("two")):
+        ledger.record(call)
+    asyncio.run(ledger.close())
+    assert sorted(row["model"] for row in rows_at(sqlite_settings)) == ["one", "two"]
+    assert ledger.dropped == 1
+    assert "cannot be made a row of" in caplog.text
+    assert "could not be made a row of" in rows_at(sqlite_settings, LOST)[0]["reason"]
 
 
 def test_what_was_asked_waits_in_bounded_memory(
     sqlite_settings: UsageSettings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llama_stack_provider_litellm.usage import ledger as module
-
     monkeypatch.setattr(module, "_MOST_IN_AUDIT", 1000)
     settings = sqlite_settings.model_copy(update={"audit": "full"})
     with running(settings) as ledger:
-        for letters in (600, 600):
+        for letters in (600, 600, 600):
             ledger.record(a_call(question={"prompt": "x" * letters}, answer="y"))
-        until(lambda: len(rows_at(settings)) == 2)
+        until(lambda: len(rows_at(settings)) == 3)
         assert len(rows_at(settings, AUDIT)) == 1
-        until(lambda: ledger._waiting_letters == 0)
         ledger.record(a_call(question={"prompt": "x" * 600}, answer="y"))
         until(lambda: len(rows_at(settings, AUDIT)) == 2)
-    assert "its row has no audit" in caplog.text
-    assert len(rows_at(settings)) == 3
+    assert caplog.text.count("has no audit") == 1
+    assert len(rows_at(settings)) == 4
 
 
-def test_it_can_be_used_again_after_its_end(sqlite_settings: UsageSettings) -> None:
+def test_what_was_dropped_takes_no_room_for_audit(
+    sqlite_settings: UsageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_IN_AUDIT", 10_000)
+    settings = sqlite_settings.model_copy(update={"audit": "full", "queue_size": 2})
+    written(settings, [a_call("first")])
+    with running(settings) as ledger:
+        with _locked(settings):
+            for _ in range(50):
+                ledger.record(a_call(question={"prompt": "x" * 900}, answer="y"))
+            assert ledger.dropped >= 40
+        until(lambda: len(rows_at(settings)) == 51 - ledger.dropped)
+        ledger.record(a_call("last", question={"prompt": "x" * 9000}, answer="y"))
+        until(lambda: any("x" * 9000 in row["question"] for row in rows_at(settings, AUDIT)))
+
+
+def test_calls_that_end_after_the_end_are_counted(sqlite_settings: UsageSettings) -> None:
     ledger = Ledger(sqlite_settings, str)
-    for _ in range(2):
-        ledger.record(a_call())
-        asyncio.run(ledger.close())
+    ledger.record(a_call())
+    asyncio.run(ledger.close())
+    ledger.record(a_call())
+    assert ledger.dropped == 1
+    ledger.start()
+    ledger.record(a_call())
+    asyncio.run(ledger.close())
     assert len(rows_at(sqlite_settings)) == 2
-    assert CALLS.name == "litellm_usage"
+    assert [row["calls"] for row in rows_at(sqlite_settings, LOST)] == [1]
+
+
+def test_refused_and_dropped_calls_are_counted_once(settings: UsageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database goes away amid the rows of a batch, and again before it has said that a loss is written down."""
+    written(settings, [a_call("first")])
+    failing = iter([False, False, True] + [False, True] + [False] * 50)
+    original = Writer._add
+
+    def add(self: Writer, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
+        original(self, connection, table, values)
+        if (table is LOST or len(values) == 1) and next(failing):
+            connection.commit()
+            raise OSError("gone")
+
+    monkeypatch.setattr(Writer, "_add", add)
+    ledger = Ledger(settings, str)
+    for call in (a_call(api=None), a_call("one"), a_call("two"), a_call(api=None), a_call("three")):
+        ledger.record(call)
+    until(lambda: len(rows_at(settings)) == 4)
+    until(lambda: sum(row["calls"] for row in rows_at(settings, LOST)) == 2)
+    asyncio.run(ledger.close())
+    assert ledger.dropped == 2
+    assert sum(row["calls"] for row in rows_at(settings, LOST)) == 2
+
+
+def test_an_end_without_a_database_does_not_spin(sqlite_settings: UsageSettings) -> None:
+    written(sqlite_settings, [a_call()])
+    ledger = Ledger(sqlite_settings, str)
+    with _locked(sqlite_settings):
+        ledger.record(a_call())
+        began = time.process_time()
+        asyncio.run(ledger.close())
+        assert time.process_time() - began < 1
+
+
+def test_many_old_records_hold_no_new_one_up(settings: UsageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_EXPIRE_AT_ONCE", 10)
+    old = time.time() - 40 * 86400
+    written(settings.model_copy(update={"retention_days": 0}), [a_call("old", started_at=old) for _ in range(95)])
+    with running(settings.model_copy(update={"retention_days": 30})) as ledger:
+        ledger.record(a_call("new"))
+        until(lambda: [row["model"] for row in rows_at(settings)] == ["new"])
 
 
 def test_a_record_costs_a_call_next_to_nothing(sqlite_settings: UsageSettings) -> None:

@@ -80,11 +80,13 @@ def test_an_answer_from_the_cache_uses_no_tokens(reader: InMemoryMetricReader) -
 
 
 def test_an_error_and_a_model_that_a_caller_made_up(reader: InMemoryMetricReader) -> None:
-    metrics.ended(a_call("gpt", status=429, error="rate_limit_exceeded", vendor="openai"))
-    metrics.ended(a_call("sk-0123456789", status=404, error="model_not_found"))
+    metrics.ended(a_call("gpt", status=429, error="rate_limit_exceeded", vendor="openai", is_listed=True))
+    for number in range(50):
+        metrics.ended(a_call(f"wild/made-up-{number}", status=400, error="invalid_request"))
     points = told(reader)[gen_ai_metrics.GEN_AI_CLIENT_OPERATION_DURATION]
     kinds = {point.attributes["error.type"]: point.attributes[names.GEN_AI_REQUEST_MODEL] for point in points}
-    assert kinds == {"rate_limit_exceeded": "gpt", "model_not_found": "_OTHER"}
+    assert kinds == {"rate_limit_exceeded": "gpt", "invalid_request": "_OTHER"}
+    assert len(points) == 2
     assert "litellm.unpriced" not in told(reader)
 
 

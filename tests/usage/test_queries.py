@@ -88,6 +88,7 @@ def summed(calls: list[Call]) -> dict[str, Any]:
         "cached_tokens": sum(call.cached_tokens or 0 for call in billed),
         "reasoning_tokens": sum(call.reasoning_tokens or 0 for call in billed),
         "cost_usd": pytest.approx(sum(costs), abs=1e-12) if costs else None,
+        "priced": len(costs),
         "unpriced": sum(call.cost_usd is None and (call.error is None or call.chunks > 0) for call in calls),
         "retries": sum(call.retries or 0 for call in calls),
         "fallbacks": sum(call.fallbacks or 0 for call in calls),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -18,13 +17,14 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.caller import ANONYMOUS, Caller, Origin
-from llama_stack_provider_litellm.config import UsageSettings
+from llama_stack_provider_litellm.config import ProxySettings, UsageSettings
 from llama_stack_provider_litellm.engines import Ranking, Stream
 from llama_stack_provider_litellm.engines.base import Request
+from llama_stack_provider_litellm.engines.proxy import ProxyEngine
 from llama_stack_provider_litellm.engines.served import Served
 from llama_stack_provider_litellm.usage import metrics
 from llama_stack_provider_litellm.usage.recording import RecordingEngine
-from llama_stack_provider_litellm.usage.tables import AUDIT
+from llama_stack_provider_litellm.usage.tables import AUDIT, LOST
 from tests.usage.records import rows_at, until
 
 REQUEST: Request = {"model": "gpt", "messages": [{"role": "user", "content": "hello"}]}
@@ -208,15 +208,93 @@ def test_an_error(settings: UsageSettings) -> None:
     assert "said the vendor" not in repr(row), "a vendor may repeat what was asked"
 
 
-def test_parts_of_an_embedding_that_failed_are_paid_for(settings: UsageSettings) -> None:
-    def part(tokens: int) -> CreateEmbeddingResponse:
-        used = Usage(prompt_tokens=tokens, total_tokens=tokens)
-        return CreateEmbeddingResponse.model_construct(object="list", model="m", data=[], usage=used, litellm=served())
+def a_part(tokens: int, cost: float | None = 0.5) -> CreateEmbeddingResponse:
+    used, about = Usage(prompt_tokens=tokens, total_tokens=tokens), served(cost_usd=cost)
+    return CreateEmbeddingResponse.model_construct(object="list", model="m", data=[], usage=used, litellm=about)
 
+
+def test_parts_of_an_embedding_that_failed_are_paid_for(settings: UsageSettings) -> None:
     error = errors.BadGateway("x")
-    error.answered = [part(3), part(4)]
+    error.answered = [a_part(3), a_part(4)]
     row = record_of(settings, gives(error), method="embed")
-    assert (row["status"], row["input_tokens"], row["cost_usd"]) == (502, 7, 1.0)
+    expected = {"status": 502, "input_tokens": 7, "cost_usd": 1.0, "chunks": 2, "retries": 2, "call_id": "c"}
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_parts_of_unknown_cost_make_the_whole_unknown(settings: UsageSettings) -> None:
+    error = errors.BadGateway("x")
+    error.answered = [a_part(3), a_part(4, cost=None)]
+    row = record_of(settings, gives(error), method="embed")
+    assert (row["input_tokens"], row["cost_usd"], row["cost_source"]) == (7, None, "unknown")
+    assert row["chunks"] == 2, "something was answered, and is counted as unpriced"
+
+
+ODD: list[dict[str, Any]] = [
+    {"usage": "none"},
+    {"usage": ["none"]},
+    {"usage": {"prompt_tokens": "n/a", "completion_tokens": 4, "total_tokens": 1}},
+    {"usage": {**USAGE, "prompt_tokens_details": {"cached_tokens": "x"}}},
+    {"usage": {**USAGE, "prompt_tokens": float("nan")}},
+    {"model": 5},
+    {"model": ["x"]},
+    {"model": {"x": "y"}},
+    {"choices": "none"},
+    {"choices": [{"index": 0, "message": 7}]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+@pytest.mark.parametrize("audit", ["off", "full"])
+def test_whatever_a_vendor_writes_into_an_answer(settings: UsageSettings, odd: dict[str, Any], audit: Any) -> None:
+    whole = ChatCompletion.construct(**{**answer().model_dump(), "litellm": served(), **odd})
+    row = record_of(settings.model_copy(update={"audit": audit}), gives(whole))
+    assert (row["status"], row["cost_usd"]) == (200, 0.5)
+
+
+@pytest.mark.parametrize("odd", [*ODD, {"choices": [7]}], ids=str)
+@pytest.mark.parametrize("audit", ["off", "full"])
+def test_whatever_a_vendor_writes_into_a_chunk(settings: UsageSettings, odd: dict[str, Any], audit: Any) -> None:
+    strange = ChatCompletionChunk.construct(**{**LAST.model_dump(), "litellm": served(), **odd})
+    stream = a_stream(chunk("one"), strange)
+    row = record_of(settings.model_copy(update={"audit": audit}), stream, method="chat_stream")
+    assert (row["status"], row["cost_usd"], row["chunks"]) == (200, 0.5, 2)
+
+
+def test_a_call_is_served_and_ended_though_it_cannot_be_recorded(
+    settings: UsageSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(call: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(metrics, "ended", fails)
+    ended: list[str] = []
+
+    class Upstream:
+        async def aclose(self) -> None:
+            ended.append("closed")
+
+    async def chunks(_: Any) -> AsyncIterator[Any]:
+        yield chunk("one")
+
+    async def does(request: Request, caller: Caller) -> Any:
+        stream: Stream[Any] = Stream(Upstream(), chunks, lambda exc: exc)
+        stream.when_closed(lambda: ended.append("told"))
+        return stream
+
+    async def main() -> None:
+        recording = RecordingEngine(Engine(does), settings)
+        assert [one.choices[0].delta.content async for one in await recording.chat_stream(REQUEST, ANONYMOUS)] == [
+            "one"
+        ]
+        plainly = RecordingEngine(Engine(gives(answer())), settings)
+        assert (await plainly.chat(REQUEST, ANONYMOUS)).choices[0].message.content == "hi"
+        await recording.close()
+        await plainly.close()
+
+    asyncio.run(main())
+    assert ended == ["closed", "told"]
+    assert "what a call of 'gpt' took cannot be read" in caplog.text
+    assert sum(row["calls"] for row in rows_at(settings, LOST)) == 2
 
 
 def test_a_defect_is_recorded_as_one(settings: UsageSettings) -> None:
@@ -302,30 +380,36 @@ def test_everything_else_is_the_engines_own(settings: UsageSettings) -> None:
 
 
 def test_it_costs_a_call_less_than_100_microseconds(settings: UsageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With metrics that are read, and a writer that writes meanwhile."""
+    """With metrics that are read, keys that are looked for, and a writer that writes meanwhile: the mean, so that what
+    the writer holds up counts."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     meter = provider.get_meter("test")
     for name in ("_TOKEN_USAGE", "_DURATION", "_TIME_TO_FIRST_CHUNK"):
         monkeypatch.setattr(metrics, name, meter.create_histogram(name.lower().strip("_")))
-    for name in ("_COST", "_RETRIES", "_FALLBACKS"):
-        monkeypatch.setattr(metrics, name, meter.create_counter(name.lower().strip("_")))
-    engine = Engine(gives(answer()))
+    monkeypatch.setattr(metrics, "_COST", meter.create_counter("cost"))
+    engine = Engine(gives(answer(served(retries=0, fallbacks=0))))
+    redactor = ProxyEngine(ProxySettings.model_validate({"api_key": "sk-of-the-stack"}))
+    monkeypatch.setattr(engine, "redact", redactor.redact)
+    who = Caller(user="ann", project="p", tags=("a", "b"))
 
-    async def seconds(serving: Any) -> float:
-        taken = []
-        for _ in range(3000):
+    async def seconds(serving: Any, count: int) -> float:
+        """What calls take, one after the other, at the rate of a busy server."""
+        taken = 0.0
+        for _ in range(count):
             began = time.perf_counter()
-            await serving.chat(REQUEST, ANONYMOUS)
-            taken.append(time.perf_counter() - began)
-        return statistics.median(taken)
+            await serving.chat(REQUEST, who)
+            taken += time.perf_counter() - began
+            await asyncio.sleep(0.001)
+        return taken / count
 
     async def both() -> float:
         recording = RecordingEngine(engine, settings)
         await recording.start(lambda: None)
-        bare = await seconds(engine)
-        recorded = await seconds(recording)
-        until(lambda: len(rows_at(settings)) == 3000)
+        await seconds(recording, 100)
+        bare, recorded = await seconds(engine, 1500), await seconds(recording, 1500)
+        assert len(rows_at(settings)) > 500, "they are being written"
+        until(lambda: len(rows_at(settings)) == 1600)
         await recording.close()
         return recorded - bare
 

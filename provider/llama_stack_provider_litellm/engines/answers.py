@@ -84,9 +84,7 @@ def completion(data: Data, about: Served) -> Completion:
 
 async def completion_chunks(chunks: AsyncIterable[Data], about: AboutStream) -> AsyncIterator[Completion]:
     """The chunks of a text completion, with the usage, and the ``litellm`` object, on the last that has a choice."""
-    async for data in _with_usage(
-        chunks, about, lambda choice: bool(choice.get("text") or choice.get("finish_reason"))
-    ):
+    async for data in _with_usage(chunks, about, _says_text):
         for choice in data["choices"]:
             choice.setdefault("text", "")
         yield _typed(Completion, data)

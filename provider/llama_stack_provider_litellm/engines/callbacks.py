@@ -69,10 +69,15 @@ class Callbacks:
         import litellm
 
         for key, items in self._lists.items():
-            getattr(litellm, key).extend(item for item in items if before is None or not before._has(key, item))
+            getattr(litellm, key).extend(item for item in items if before is None or not self._stays(item, before))
 
-    def _has(self, key: str, item: Any) -> bool:
-        return not isinstance(item, str) and any(item is mine for mine in self._lists[key])
+    def _stays(self, item: Any, other: Callbacks) -> bool:
+        """Whether both have it, and under the same keys."""
+        keys = self._keys(item)
+        return not isinstance(item, str) and bool(keys) and keys == other._keys(item)
+
+    def _keys(self, item: Any) -> set[str]:
+        return {key for key, items in self._lists.items() if any(item is mine for mine in items)}
 
     def _names(self) -> set[str]:
         return {item for items in self._lists.values() for item in items if isinstance(item, str)}
@@ -84,9 +89,9 @@ class Callbacks:
 
         mine = {
             id(item)
-            for key, items in self._lists.items()
+            for items in self._lists.values()
             for item in items
-            if successor is None or not successor._has(key, item)
+            if successor is None or not successor._stays(item, self)
         }
         if successor is None or successor._names() != self._names():
             # Which of them is for which name LiteLLM alone knows; it makes those that are still wanted again.

@@ -81,10 +81,10 @@ async def in_batches(request: Request, most: int, send: Send) -> CreateEmbedding
             tasks += [group.create_task(one(part)) for part in ranges]
     except* RequestError as failed:
         # Of several that fail at once the first tells enough.
-        error = next(exc for exc in failed.exceptions if isinstance(exc, RequestError))
+        found = [exc for exc in failed.exceptions if isinstance(exc, RequestError)]
         whole = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
-        error.answered = [*error.answered, *whole]
-        raise error from None
+        found[0].answered = [*whole, *(part for exc in found for part in exc.answered)]
+        raise found[0] from None
     return _joined([task.result() for task in tasks], ranges)
 
 

@@ -6,7 +6,8 @@ the deployment (``model_info.id`` of the config, or a hash), ``cost_usd`` is Non
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 
@@ -20,8 +21,9 @@ class Served(dict[str, Any]):
     vendor: str | None = None
 
 
-Deployments = Mapping[str, tuple[str, str]]
-"""LiteLLM's id of a deployment → the deployment and its vendor, as in :class:`Served`."""
+Deployments = Mapping[str, tuple[str | None, str | None]]
+"""LiteLLM's id of a deployment → the deployment and its vendor, as in :class:`Served`; None for what it alone does not
+tell: all models of a wildcard have one id."""
 
 
 def by_router(answer: Any, usage: Mapping[str, Any] | None = None, *, deployments: Deployments) -> Served:
@@ -31,7 +33,7 @@ def by_router(answer: Any, usage: Mapping[str, Any] | None = None, *, deployment
     headers = hidden.get("additional_headers") or {}
     cache_hit = bool(hidden.get("cache_hit"))
     # LiteLLM tells a stream's cost with its usage, and the first call's cost again with an answer from the cache.
-    cost = usage.get("cost") if usage is not None else hidden.get("response_cost")
+    cost = _usd(usage.get("cost") if usage is not None else hidden.get("response_cost"))
     if not cost and not _has_price(hidden.get("model_id"), hidden.get("litellm_model_name")):
         cost = None
     told = Served(
@@ -39,8 +41,8 @@ def by_router(answer: Any, usage: Mapping[str, Any] | None = None, *, deployment
         call_id=hidden.get("litellm_call_id"),
         model_id=hidden.get("model_id"),
         cost_usd=0.0 if cache_hit else cost,
-        retries=headers.get("x-litellm-attempted-retries") or 0,
-        fallbacks=headers.get("x-litellm-attempted-fallbacks") or 0,
+        retries=_count(headers.get("x-litellm-attempted-retries")),
+        fallbacks=_count(headers.get("x-litellm-attempted-fallbacks")),
         cache_hit=cache_hit,
     )
     told.deployment, told.vendor = deployments.get(told["model_id"] or "", (None, None))
@@ -50,12 +52,17 @@ def by_router(answer: Any, usage: Mapping[str, Any] | None = None, *, deployment
 
 
 def by_proxy(
-    headers: Mapping[str, str], *, priced: bool, usage: Mapping[str, Any] | None = None, deployments: Deployments
+    headers: Mapping[str, str],
+    *,
+    priced: bool,
+    usage: Mapping[str, Any] | None = None,
+    deployments: Deployments,
+    asked: Collection[str] = (),
 ) -> Served:
     """What a LiteLLM Proxy says of an answer in its headers, and at the end of a stream with the last chunk's
     ``usage``. ``priced``: whether the proxy knows a price of the model, so that a cost of 0 is one. ``deployments`` are
-    all that the proxy tells of."""
-    cost = _number(headers.get("x-litellm-response-cost")) if usage is None else usage.get("cost")
+    all that the proxy tells of, ``asked`` those of the model that was asked for."""
+    cost = _usd(headers.get("x-litellm-response-cost") if usage is None else usage.get("cost"))
     # The proxy names a key of its cache with an answer from there only.
     cache_hit = bool(headers.get("x-litellm-cache-key"))
     if not cost and not priced:
@@ -65,11 +72,14 @@ def by_proxy(
         call_id=headers.get("x-litellm-call-id"),
         model_id=headers.get("x-litellm-model-id"),
         cost_usd=0.0 if cache_hit else cost,
-        retries=int(_number(headers.get("x-litellm-attempted-retries")) or 0),
-        fallbacks=int(_number(headers.get("x-litellm-attempted-fallbacks")) or 0),
+        retries=_count(headers.get("x-litellm-attempted-retries")),
+        fallbacks=_count(headers.get("x-litellm-attempted-fallbacks")),
         cache_hit=cache_hit,
     )
     told.deployment, told.vendor = deployments.get(told["model_id"] or "", (None, None))
+    if told.deployment is None and not told["fallbacks"]:
+        told.deployment = _only(set(asked))
+        told.vendor = told.vendor or vendor_in(told.deployment)
     return told
 
 
@@ -79,11 +89,22 @@ def vendor_in(deployment: str | None) -> str | None:
     return vendor if slash else None
 
 
-def _number(text: str | None) -> float | None:
+def _usd(value: Any) -> float | None:
+    """A cost, whatever a vendor writes for one; Perplexity writes an object."""
+    number = _number(value.get("total_cost") if isinstance(value, Mapping) else value)
+    return number if number is not None and number >= 0 else None
+
+
+def _count(value: Any) -> int:
+    return int(_number(value) or 0)
+
+
+def _number(value: Any) -> float | None:
     try:
-        return float(text or "")
-    except ValueError:
+        number = float(value)
+    except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _has_price(model_id: str | None, name: str | None) -> bool:

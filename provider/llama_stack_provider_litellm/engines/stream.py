@@ -88,14 +88,14 @@ class Stream[Chunk]:
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             return
-        if self._watcher is not None:
-            served = None if self._ended or self._about is None else self._about({})
-            self._watcher.ended(self._error, whole=self._ended, served=served)
         closing = asyncio.ensure_future(_close(call, chunks, None if self._ended else self._abandon))
         if (told := self._when_closed) is not None:
             closing.add_done_callback(lambda _: told())
         _CLOSING.add(closing)
         closing.add_done_callback(_CLOSING.discard)
+        if self._watcher is not None:
+            served = None if self._ended or self._about is None else self._about({})
+            self._watcher.ended(self._error, whole=self._ended, served=served)
         # Shielded: a reader who is cancelled comes here, and the call upstream has to end all the same.
         await asyncio.shield(closing)
 

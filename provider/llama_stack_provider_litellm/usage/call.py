@@ -59,6 +59,8 @@ class Call:
     status: int = 200
     error: str | None = None
     response_model: str | None = None
+    is_listed: bool = False
+    """Whether the model is one of the catalogue's, and no name that a caller has made up."""
     question: Any = None
     answer: Any = None
     letters: int = 0

@@ -42,15 +42,16 @@ def errors_over_time(rows: Sequence[Row]) -> go.Figure:
 def latency(rows: Sequence[Row]) -> go.Figure:
     """Percentiles of each model's times."""
     timed = [row for row in rows if row["p50_seconds"] is not None][: len(_COLOURS)][::-1]
-    figure = _figure(_HEIGHT // 2 + _ROW * 2 * len(timed), "seconds", across=True)
+    figure = _figure(_HEIGHT // 2 + _ROW * 2 * len(timed), "seconds", across=[row["group"] for row in timed])
     for part, colour in (("p99", _COLOURS[5]), ("p95", _COLOURS[1]), ("p50", _COLOURS[0])):
         figure.add_bar(
             x=[row[f"{part}_seconds"] for row in timed],
-            y=[_name(row["group"]) for row in timed],
+            y=list(range(len(timed))),
             name=part,
             orientation="h",
             marker_color=colour,
-            hovertemplate="%{y}<br>" + part + " %{x:.3f} s<extra></extra>",
+            customdata=[_text(row["group"]) for row in timed],
+            hovertemplate="%{customdata}<br>" + part + " %{x:.3f} s<extra></extra>",
         )
     figure.update_layout(barmode="group", legend_traceorder="reversed")
     return figure
@@ -79,14 +80,17 @@ def latency_over_time(rows: Sequence[Row]) -> go.Figure:
 def callers(rows: Sequence[Row]) -> go.Figure:
     """Who spent most; ``rows`` are by user, the dearest first."""
     shown = list(rows)[::-1]
-    figure = _figure(_HEIGHT // 3 + _ROW * len(shown), "USD", across=True)
+    figure = _figure(_HEIGHT // 3 + _ROW * len(shown), "USD", across=[row["group"] for row in shown])
     figure.add_bar(
         x=[row["cost_usd"] or 0.0 for row in shown],
-        y=[_name(row["group"]) for row in shown],
+        y=list(range(len(shown))),
         orientation="h",
         marker_color=_COLOURS[0],
-        customdata=[[row["calls"], row["input_tokens"] + row["output_tokens"], row["unpriced"]] for row in shown],
-        hovertemplate="%{y}<br>%{x:.6f} USD, %{customdata[2]:,} calls of unknown cost<br>"
+        customdata=[
+            [row["calls"], row["input_tokens"] + row["output_tokens"], row["unpriced"], _text(row["group"])]
+            for row in shown
+        ],
+        hovertemplate="%{customdata[3]}<br>%{x:.6f} USD, %{customdata[2]:,} calls of unknown cost<br>"
         "%{customdata[0]:,} calls, %{customdata[1]:,} tokens<extra></extra>",
     )
     figure.update_layout(showlegend=False)
@@ -100,7 +104,7 @@ def _stacked(
     own = order if len(order) <= len(_COLOURS) else order[: len(_COLOURS) - 1]
     series: dict[str, dict[str, float]] = {name: {} for name in (*own, *([_OTHERS] if len(own) < len(order) else []))}
     for row in rows:
-        times = series[row["group"] if row["group"] in own else _OTHERS]
+        times = series.setdefault(row["group"] if row["group"] in own else _OTHERS, {})
         times[_time(row)] = times.get(_time(row), 0.0) + value(row)
     figure = _figure(_HEIGHT, unit)
     for colour, (name, times) in zip(_COLOURS, series.items(), strict=False):
@@ -115,8 +119,11 @@ def _stacked(
     return figure
 
 
-def _figure(height: int, unit: str, *, across: bool = False) -> go.Figure:
+def _figure(height: int, unit: str, *, across: Sequence[Any] | None = None) -> go.Figure:
+    """An empty chart; ``across``: the names of its bars, which lie on their side."""
     value = {"title": {"text": unit}, "rangemode": "tozero"}
+    # By their places: a name may be a number, and two may be alike when they are cut.
+    names = {"tickvals": list(range(len(across or ()))), "ticktext": [_name(group) for group in across or ()]}
     figure = go.Figure()
     figure.update_layout(
         # The page's own colours, light and dark, show through; its script sets those of the text.
@@ -128,8 +135,8 @@ def _figure(height: int, unit: str, *, across: bool = False) -> go.Figure:
         font={"family": "system-ui, sans-serif", "size": 13},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         hoverlabel={"align": "left"},
-        xaxis={"automargin": True, **(value if across else {})},
-        yaxis={"automargin": True, **({} if across else value)},
+        xaxis={"automargin": True, **({} if across is None else value)},
+        yaxis={"automargin": True, **(value if across is None else names)},
     )
     return figure
 
@@ -140,10 +147,15 @@ def _time(row: Row) -> str:
     return f"{time}:00" if len(time) > len("2026-11-24") else time
 
 
-def _name(group: Any) -> str:
+def _text(group: Any) -> str:
     """A group's name as plotly shows it, which takes a few tags of HTML."""
-    text = str(group or _NOBODY).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+    return str(group or _NOBODY).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _name(group: Any) -> str:
+    """The same, cut to what fits beside a chart."""
+    text = str(group or _NOBODY)
+    return _text(text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…")
 
 
 _LETTERS = 32

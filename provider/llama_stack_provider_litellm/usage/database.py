@@ -52,9 +52,11 @@ class Database:
             begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
             sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         else:
+            arguments = {name: value for name, value in _POSTGRESQL.items() if name not in self.url.query}
             self.engine = sa.create_engine(
-                self.url, hide_parameters=True, pool_size=1, pool_pre_ping=True, connect_args=_postgresql_arguments()
+                self.url, hide_parameters=True, pool_size=1, pool_pre_ping=True, connect_args=arguments
             )
+            sa.event.listen(self.engine, "connect", _read_postgresql if reads else _prepare_postgresql)
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,6 +82,8 @@ class Database:
             if not self.is_sqlite:
                 # Two servers may start at once. The lock ends with the transaction.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                # A change of large tables takes its time.
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             found = self._version(connection)
             if found is not None and found not in _known_versions():
                 raise OtherTables(
@@ -145,7 +149,8 @@ def _url(settings: UsageSettings) -> sa.URL:
         url = sa.make_url(settings.url)
         kind = url.get_backend_name()
     except ArgumentError:
-        raise ConfigError(f"usage.url: '{settings.url}' is no database URL. {_FORMS}") from None
+        # Without the URL: a password may stand in it where none is looked for.
+        raise ConfigError(f"usage.url: is no database URL. {_FORMS}") from None
     if kind == "sqlite":
         if not url.database or url.database == ":memory:":
             raise ConfigError("usage.url: names no file, as in sqlite:////var/lib/stack/usage.db.")
@@ -180,13 +185,27 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _postgresql_arguments() -> dict[str, Any]:
-    return {
-        "connect_timeout": _CONNECT,
-        "tcp_user_timeout": _SILENCE * 1000,
-        "options": f"-c timezone=UTC -c statement_timeout={_SILENCE * 1000} -c lock_timeout={_SILENCE * 1000}",
-        "application_name": "llama-stack-provider-litellm",
-    }
+_POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": _CONNECT,
+    "tcp_user_timeout": _SILENCE * 1000,
+    "application_name": "llama-stack-provider-litellm",
+}
+
+
+def _read_postgresql(connection: Any, _: Any) -> None:
+    # Days are those of UTC; and all questions of one command see the same rows.
+    _execute(connection, "SET TIME ZONE 'UTC'", "SET default_transaction_isolation = 'repeatable read'")
+
+
+def _prepare_postgresql(connection: Any, _: Any) -> None:
+    limit = _SILENCE * 1000
+    _execute(connection, "SET TIME ZONE 'UTC'", f"SET statement_timeout = {limit}", f"SET lock_timeout = {limit}")
+
+
+def _execute(connection: Any, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
 
 
 def _known_versions() -> list[str]:

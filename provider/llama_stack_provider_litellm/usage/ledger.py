@@ -18,7 +18,7 @@ from .writer import Writer
 
 logger = logging.getLogger(__name__)
 
-# Letters of questions that may wait in memory; for those of further calls there is no room.
+# Letters of questions and answers that may wait in memory; for those of further calls there is no room.
 _MOST_IN_AUDIT = 64 * 2**20
 # Seconds that an ending server gives the writer for what still waits. The host gives five to everything.
 _LAST_WORDS = 2.5
@@ -38,9 +38,10 @@ class Ledger:
         self._retention_days = settings.retention_days
         self._redact = redact
         self._queue: queue.Queue[Call | None] = queue.Queue(settings.queue_size)
-        self._waiting_letters = 0
+        self._letters = _Letters()
         self._losses = Losses()
         self._starting = threading.Lock()
+        self._closed = False
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
 
@@ -50,9 +51,10 @@ class Ledger:
         return self._losses.total
 
     def start(self) -> None:
-        """Begin to write."""
+        """Begin to write; after a close, again."""
         with self._starting:
-            if self._thread is not None:
+            self._closed = False
+            if self._thread is not None and self._thread.is_alive():
                 return
             self._writer = Writer(
                 self._database,
@@ -60,45 +62,73 @@ class Ledger:
                 self._losses,
                 redact=self._redact,
                 retention_days=self._retention_days,
-                written=self._written,
+                written=self._letters.gone,
             )
             self._thread = threading.Thread(target=self._writer.run, name="litellm-usage", daemon=True)
             self._thread.start()
 
     def record(self, call: Call) -> None:
-        """Hand a call over that has ended. Never waits, and never fails."""
-        if self._thread is None:
+        """Hand a call over that has ended. Never waits."""
+        if self._closed:
+            self.lose(call, "the stack was ending")
+            return
+        if self._thread is None or not self._thread.is_alive():
             self.start()
-        if call.question is not None:
-            self._take_in(call)
+        if call.question is not None and not self._letters.come(call):
+            call.question = call.answer = None
         try:
             self._queue.put_nowait(call)
         except queue.Full:
+            self._letters.gone(call.letters)
             trouble = self._writer.trouble if self._writer else ""
-            self._losses.add(1, call.started_at, f"the queue was full. {trouble}".rstrip())
-            metrics.dropped(1)
+            self.lose(call, f"the queue was full. {trouble}".rstrip())
 
     async def close(self) -> None:
         """Write what still waits, if that takes no more than a moment."""
-        thread, self._thread = self._thread, None
-        if thread is None or self._writer is None:
+        thread, writer, self._closed = self._thread, self._writer, True
+        if thread is None or writer is None or not thread.is_alive():
             return
-        self._writer.stop(_LAST_WORDS)
+        writer.stop(_LAST_WORDS)
         # It may be amid a statement when its time is over.
         await asyncio.to_thread(thread.join, _LAST_WORDS + 1)
-        lost = self._losses.total + (self._queue.qsize() if thread.is_alive() else 0)
-        if lost:
-            logger.warning("Usage records: calls since the start without one: %d. %s", lost, self._writer.trouble)
+        unwritten = self._queue.qsize() + writer.in_hand if thread.is_alive() else 0
+        if self._losses.total + unwritten:
+            total = self._losses.total + unwritten
+            logger.warning("Usage records: calls since the start without one: %d. %s", total, writer.trouble)
 
-    def _take_in(self, call: Call) -> None:
-        """Note the size of a question and its answer; without room for both they are left out."""
-        letters = size_of(call.question) + 6 * (call.output_tokens or call.chunks)
-        if self._waiting_letters + letters > _MOST_IN_AUDIT:
-            call.question = call.answer = None
-            logger.warning("Usage records: no room for what was asked in call %s; its row has no audit.", call.id)
-            return
+    def lose(self, call: Call, reason: str) -> None:
+        """Count a call of which there is no record."""
+        if not self._closed and self._thread is None:
+            self.start()
+        self._losses.add(1, call.started_at, reason)
+        metrics.dropped(1)
+
+
+class _Letters:
+    """How many letters of questions and answers wait, bounded."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._was_full = False
+
+    def come(self, call: Call) -> bool:
+        """Whether there is room for those of a call, which are counted then."""
+        letters = size_of(call)
+        with self._lock:
+            if self._waiting + letters > _MOST_IN_AUDIT:
+                if not self._was_full:
+                    logger.warning(
+                        "Usage records: no room for what is asked and answered; call %s has no audit.", call.id
+                    )
+                self._was_full = True
+                return False
+            self._waiting += letters
+            self._was_full = False
         call.letters = letters
-        self._waiting_letters += letters
+        return True
 
-    def _written(self, letters: int) -> None:
-        self._waiting_letters -= letters
+    def gone(self, letters: int) -> None:
+        """So many do not wait any more."""
+        with self._lock:
+            self._waiting -= letters

@@ -4,50 +4,56 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from .call import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """So many calls, begun between two times (seconds since the epoch), and why there is no record of them."""
+    """So many calls, begun between two times (seconds since the epoch), and why there is no record of them. The id is
+    that of its row."""
 
     calls: int
     since: float
     until: float
     reason: str
+    id: str = field(default_factory=new_id)
 
 
 class Losses:
-    """Counts them; what has been counted is told once."""
+    """Counts them. What has been counted is written down as one loss, and what comes meanwhile as the next."""
 
     def __init__(self) -> None:
         self.total = 0
         """Since the start."""
         self._lock = threading.Lock()
-        self._untold: Loss | None = None
+        self._counting: Loss | None = None
+        self._telling: Loss | None = None
 
     @property
     def are_untold(self) -> bool:
-        """Whether nobody has been told of some."""
-        return self._untold is not None
+        """Whether some have not been written down."""
+        return self._counting is not None or self._telling is not None
 
     def add(self, calls: int, since: float, reason: str) -> None:
         """Some more."""
         with self._lock:
             self.total += calls
-            before = self._untold or Loss(0, since, since, reason)
-            self._untold = Loss(before.calls + calls, min(before.since, since), time.time(), before.reason)
+            now, before = time.time(), self._counting
+            if before is None:
+                self._counting = Loss(calls, since, now, reason)
+            else:
+                self._counting = replace(before, calls=before.calls + calls, since=min(before.since, since), until=now)
 
-    def take(self) -> Loss | None:
-        """Those that nobody has been told of; whoever takes them has to."""
+    def next(self) -> Loss | None:
+        """The loss to be written down; the same until it is told."""
         with self._lock:
-            untold, self._untold = self._untold, None
-            return untold
+            if self._telling is None:
+                self._telling, self._counting = self._counting, None
+            return self._telling
 
-    def give_back(self, loss: Loss) -> None:
-        """They could not be told after all."""
+    def told(self) -> None:
+        """It has been written down."""
         with self._lock:
-            now = self._untold
-            if now is not None:
-                loss = Loss(loss.calls + now.calls, min(loss.since, now.since), max(loss.until, now.until), loss.reason)
-            self._untold = loss
+            self._telling = None

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from ..errors import ModelNotFound
 from ..redaction import without_keys
 from .call import Call
 
@@ -98,8 +97,8 @@ def ended(call: Call) -> None:
     about: dict[str, str] = {
         "gen_ai.operation.name": _OPERATIONS[call.api],
         "gen_ai.provider.name": _VENDORS.get(call.vendor or "", call.vendor or "_OTHER"),
-        # A name that nobody serves is a caller's own, and so may one be that a wildcard matches.
-        "gen_ai.request.model": without_keys(call.model) if call.error != ModelNotFound.code else "_OTHER",
+        # Behind a wildcard callers name the models: those that never answer must not become a metric each.
+        "gen_ai.request.model": without_keys(call.model) if call.is_listed or call.error is None else "_OTHER",
         "litellm.served_by": call.engine or "nobody",
     }
     if call.response_model:

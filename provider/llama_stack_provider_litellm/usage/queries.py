@@ -21,7 +21,7 @@ Row = dict[str, Any]
 _PARTS = (50, 95, 99)
 _SECONDS = [f"{what}p{part}_seconds" for what in ("", "first_token_") for part in _PARTS]
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-_COUNTS = ("calls", "errors", "cache_hits", *_TOKENS, "unpriced", "retries", "fallbacks")
+_COUNTS = ("calls", "errors", "cache_hits", *_TOKENS, "priced", "unpriced", "retries", "fallbacks")
 _C = CALLS.c
 _CALLS_BEGAN = sa.cast(_C.started_at, sa.String)
 _DAY, _HOUR = (sa.func.substr(_CALLS_BEGAN, 1, letters) for letters in (10, 13))
@@ -54,7 +54,7 @@ def compared(connection: sa.Connection, since: datetime | None) -> list[Row]:
     group = _C.model + "\n" + _C.engine
     rows = _summed(connection, group, since, where=of_both)
     for row in rows:
-        row["model"], row["engine"] = row.pop("group").split("\n")
+        row["model"], row["engine"] = row.pop("group").rsplit("\n", 1)
     return sorted(rows, key=lambda row: (row["model"], row["engine"]))
 
 
@@ -150,6 +150,7 @@ def _summed(
             _counted(_C.cache_hit).label("cache_hits"),
             *(_tokens(name) for name in _TOKENS),
             cost.label("cost_usd"),
+            sa.func.count(_C.cost_usd).label("priced"),
             _counted(_UNPRICED).label("unpriced"),
             sa.func.coalesce(sa.func.sum(_C.retries), 0).label("retries"),
             sa.func.coalesce(sa.func.sum(_C.fallbacks), 0).label("fallbacks"),

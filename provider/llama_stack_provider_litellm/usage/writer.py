@@ -16,10 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from . import metrics
-from .call import Call, new_id
+from .call import Call
 from .database import Database, words_of
-from .losses import Loss, Losses
-from .rows import Redact, Rows, rows_of
+from .losses import Losses
+from .rows import Redact, Rows, plain
 from .tables import AUDIT, CALLS, LOST, TAGS
 
 logger = logging.getLogger(__name__)
@@ -61,16 +61,16 @@ class Writer:
         self._expire_at = 0.0
         self._stopping = threading.Event()
         self._until = float("inf")
+        self.in_hand = 0
+        """How many calls are being written."""
 
     def stop(self, seconds: float) -> None:
         """Write what waits, for so many seconds at most, and end."""
         self._until = time.monotonic() + seconds
         self._stopping.set()
-        try:
+        # In a full queue there is no room for it: then the thread does not wait for anything to come.
+        with suppress(queue.Full):
             self._calls.put_nowait(None)
-        except queue.Full:
-            # Then the thread does not wait for anything to come.
-            return
 
     @property
     def trouble(self) -> str:
@@ -88,9 +88,13 @@ class Writer:
             self._try(lambda: None)
             while True:
                 batch = self._batch()
-                if batch or (self._losses.are_untold and not self._is_late):
+                self.in_hand = len(batch)
+                if batch:
                     self._write(batch)
-                elif self._stopping.is_set():
+                self.in_hand = 0
+                if self._losses.are_untold and not self._is_late:
+                    self._try(self._tell)
+                if not batch and self._stopping.is_set():
                     return
                 if not self._stopping.is_set() and time.monotonic() >= self._expire_at:
                     self._expire_at = time.monotonic() + _EXPIRE_EVERY
@@ -101,6 +105,8 @@ class Writer:
     def _batch(self) -> list[Call]:
         """The calls of the next moment; none when it is time for something else."""
         wait = 0.0 if self._stopping.is_set() else min(max(0.0, self._expire_at - time.monotonic()), _LOOK)
+        if self._losses.are_untold:
+            wait = min(wait, _SELDOM)
         batch: list[Call | None] = []
         with suppress(queue.Empty):
             batch.append(self._calls.get(timeout=wait))
@@ -111,20 +117,27 @@ class Writer:
 
     def _write(self, batch: list[Call]) -> None:
         """Write a batch, however long the database takes; what cannot be written is lost, and counted."""
-        try:
-            rows = rows_of(batch, self._redact)
-        except Exception as exc:  # a call that we have not foreseen must not end the records of all others
-            logger.exception("Usage records: %d calls cannot be made rows of.", len(batch))
-            self._lose(batch, repr(exc))
-            return
+        rows, refused = self._rows(batch), set[str]()
         pause = _SOON
-        while self._is_late or not self._try(lambda: self._insert(rows)):
+        while self._is_late or not self._try(lambda: self._insert(rows, refused)):
             if self._is_late:
-                self._lose(batch, self._trouble)
+                self._lose(rows.calls, self._trouble)
                 break
-            self._stopping.wait(pause)
+            # Not for the stop: a stop leaves time for another try.
+            time.sleep(max(0.0, min(pause, self._until - time.monotonic())))
             pause = min(pause * 2, _SELDOM)
         self._written(sum(call.letters for call in batch))
+
+    def _rows(self, batch: Iterable[Call]) -> Rows:
+        rows = Rows()
+        for call in batch:
+            try:
+                rows.add(call, self._redact)
+            except Exception as exc:  # a call that we have not foreseen must not end the records of all others
+                logger.exception("Usage records: call %s cannot be made a row of.", call.id)
+                self._losses.add(1, call.started_at, f"it could not be made a row of: {exc!r}")
+                metrics.dropped(1)
+        return rows
 
     def _try(self, work: Callable[[], None]) -> bool:
         """Whether the work was done. Trouble is a line in the log when it begins and when it ends."""
@@ -148,67 +161,58 @@ class Writer:
             logger.warning("Usage records are written again. Calls of this server without one: %d.", self._losses.total)
         return True
 
-    def _insert(self, rows: Rows) -> None:
-        loss = self._losses.take()
+    def _insert(self, rows: Rows, refused: set[str]) -> None:
+        """Insert rows. Those that the database refuses for themselves are lost, and in ``refused`` from then on."""
         try:
-            try:
-                with self._database.engine.begin() as connection:
-                    self._insert_all(connection, rows, loss)
-            except (DataError, IntegrityError):
-                # One of them is not to be had: all but that one.
-                self._insert_each(rows, loss)
-        except BaseException:
-            if loss is not None:
-                self._losses.give_back(loss)
-            raise
+            self._insert_at_once(rows)
+        except (DataError, IntegrityError):
+            # One of them is not to be had: all but that one.
+            for only in rows.each():
+                call = only.calls[0]
+                try:
+                    self._insert_at_once(only)
+                except (DataError, IntegrityError) as exc:
+                    if call["id"] not in refused:
+                        refused.add(call["id"])
+                        logger.warning("Usage records: the database refuses call %s: %s", call["id"], words_of(exc))
+                        self._lose([call], "the database refused it")
 
-    def _insert_all(self, connection: sa.Connection, rows: Rows, loss: Loss | None) -> None:
-        for table, values in ((CALLS, rows.calls), (TAGS, rows.tags), (AUDIT, rows.audit)):
-            if values:
-                self._add(connection, table, values)
-        if loss is not None:
+    def _insert_at_once(self, rows: Rows) -> None:
+        with self._database.engine.begin() as connection:
+            for table, values in ((CALLS, rows.calls), (TAGS, rows.tags), (AUDIT, rows.audit)):
+                if values:
+                    self._add(connection, table, values)
+
+    def _tell(self) -> None:
+        """Write down how many calls have no record."""
+        while (loss := self._losses.next()) is not None:
             since, until = (datetime.fromtimestamp(moment, UTC) for moment in (loss.since, loss.until))
-            lost = {"id": new_id(), "since": since, "until": until, "calls": loss.calls, "reason": loss.reason}
-            self._add(connection, LOST, [lost])
+            reason = plain(loss.reason, self._redact)
+            row = {"id": loss.id, "since": since, "until": until, "calls": loss.calls, "reason": reason}
+            with self._database.engine.begin() as connection:
+                self._add(connection, LOST, [row])
+            self._losses.told()
 
     def _add(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
-        # A batch whose commit was not answered may be there already.
+        # What was committed without an answer is there already.
         insert = (sqlite if self._database.is_sqlite else postgresql).insert(table).on_conflict_do_nothing()
         connection.execute(insert, values)
 
-    def _insert_each(self, rows: Rows, loss: Loss | None) -> None:
-        for call in rows.calls:
-            mine = {call["id"]}
-            only = Rows([call], _of(rows.tags, mine), _of(rows.audit, mine))
-            try:
-                with self._database.engine.begin() as connection:
-                    self._insert_all(connection, only, loss)
-                loss = None
-            except (DataError, IntegrityError) as exc:
-                self._losses.add(1, call["started_at"].timestamp(), "the database refused it")
-                metrics.dropped(1)
-                logger.warning("Usage records: call %s is refused by the database: %s", call["id"], words_of(exc))
-
-    def _lose(self, batch: list[Call], reason: str) -> None:
-        if batch:
-            self._losses.add(len(batch), batch[0].started_at, reason)
-            metrics.dropped(len(batch))
+    def _lose(self, calls: list[dict[str, Any]], reason: str) -> None:
+        if calls:
+            self._losses.add(len(calls), min(call["started_at"] for call in calls).timestamp(), reason)
+            metrics.dropped(len(calls))
 
     def _expire(self) -> None:
-        """Delete what is older than its time, a part at a time: others want to write too."""
+        """Delete a part of what is older than its time; the next part follows when what waits has been written."""
         if not self._retention:
             return
         oldest = datetime.now(UTC) - self._retention
-        old = sa.select(CALLS.c.id).where(CALLS.c.started_at < oldest).limit(_EXPIRE_AT_ONCE)
-        while not self._stopping.is_set():
-            with self._database.engine.begin() as connection:
-                ids = list(connection.execute(old).scalars())
-                for table in (TAGS, AUDIT, CALLS):
-                    connection.execute(sa.delete(table).where(table.c.id.in_(ids)))
-                if len(ids) < _EXPIRE_AT_ONCE:
-                    connection.execute(sa.delete(LOST).where(LOST.c.until < oldest))
-                    return
-
-
-def _of(rows: Iterable[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
-    return [row for row in rows if row["id"] in ids]
+        with self._database.engine.begin() as connection:
+            old = sa.select(CALLS.c.id).where(CALLS.c.started_at < oldest).limit(_EXPIRE_AT_ONCE)
+            ids = list(connection.execute(old).scalars())
+            for table in (TAGS, AUDIT, CALLS):
+                connection.execute(sa.delete(table).where(table.c.id.in_(ids)))
+            connection.execute(sa.delete(LOST).where(LOST.c.until < oldest))
+        if len(ids) == _EXPIRE_AT_ONCE:
+            self._expire_at = time.monotonic()

@@ -196,3 +196,18 @@ def test_nothing_is_known_of_a_proxy_that_is_away() -> None:
 )
 def test_the_vendor_of_a_deployment(info: dict[str, str] | None, vendor: str) -> None:
     assert discovery.vendor_of({"litellm_params": {"model": "openai/x"}, "model_info": info}) == vendor
+
+
+def test_the_deployments_by_their_ids() -> None:
+    def row(model: str, identity: object) -> dict[str, object]:
+        return {"model_name": "m", "litellm_params": {"model": model}, "model_info": {"id": identity}}
+
+    rows = [
+        row("openai/a", "one"),
+        row("openai/b", "wild"),
+        row("openai/c", "wild"),
+        row("x/d", "both"),
+        row("y/d", "both"),
+    ]
+    told = discovery.Told({}, [*rows, row("openai/e", None), row("openai/f", 7)], {})
+    assert discovery.by_id(told) == {"one": ("openai/a", "openai"), "wild": (None, "openai"), "both": (None, None)}

@@ -128,6 +128,7 @@ def test_a_model_that_there_is_not(imitation: Imitation, method: str) -> None:
         call(imitation.url, method, request)
     assert caught.value.message.startswith("Model 'gtp' is not in the LiteLLM Proxy at ")
     assert "Did you mean gpt?" in caught.value.message
+    assert caught.value.served_by is None, "nobody was asked"
     assert not [request for request in imitation.seen()["requests"] if request["method"] == "POST"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,8 @@ class _Since(click.ParamType[datetime | None]):
         if value == "all":
             return None
         if span := re.fullmatch(r"(\d{1,6})([mhdw])", value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
+            with suppress(OverflowError):
+                return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:

@@ -41,14 +41,13 @@ def _show(rows: list[dict[str, Any]]) -> None:
         *("calls", "errors", "USD", "USD / call", "p50", "p95", "first token p50", "p95"), first=("model", "engine")
     )
     for position, row in enumerate(rows):
-        priced = row["calls"] - row["unpriced"] - row["errors"]
         made.add_row(
             shown.name(row["model"]) if position % 2 == 0 else "",
             row["engine"],
             f"{row['calls']:,}",
             f"{row['errors']:,}",
             cost(row["cost_usd"], row["unpriced"]),
-            usd(row["cost_usd"] / priced) if row["cost_usd"] and priced > 0 else "",
+            usd(row["cost_usd"] / row["priced"]) if row["cost_usd"] else "",
             *(seconds(row[key]) for key in _COLUMNS[-4:]),
             end_section=position % 2 == 1,
         )

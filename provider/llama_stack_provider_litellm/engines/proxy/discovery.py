@@ -67,11 +67,15 @@ def catalog_of(told: Told, url: str, measured: Mapping[str, int]) -> Catalog:
 
 def by_id(told: Told) -> Deployments:
     """The deployments that the proxy tells of, by LiteLLM's id of each, which is in the headers of its answers."""
-    return {
-        row["model_info"]["id"]: (row["litellm_params"]["model"], vendor_of(row))
-        for row in told.deployments
-        if isinstance((row.get("model_info") or {}).get("id"), str)
-    }
+    found: dict[str, tuple[str | None, str | None]] = {}
+    for row in told.deployments:
+        identity = (row.get("model_info") or {}).get("id")
+        if isinstance(identity, str):
+            model, vendor = row["litellm_params"]["model"], vendor_of(row)
+            # The proxy shows a wildcard as its models, which have its id.
+            first = found.setdefault(identity, (model, vendor))
+            found[identity] = (model if first[0] == model else None, vendor if first[1] == vendor else None)
+    return found
 
 
 def nothing(url: str, away: RequestError) -> Catalog:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import aiohttp
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from ... import errors, translation
+from ... import errors, redaction, translation
 from ...caller import Caller
 from ...catalog import Catalog, ModelEntry
 from ...config import ProxySettings
@@ -51,6 +52,7 @@ class ProxyEngine:
     ) -> None:
         self._url = config.url
         self._key = config.api_key.get_secret_value()
+        self._redact: redaction.Redactor | None = None
         self._connection = Connection(config)
         self._models = ProxyModels(config, probe_dimensions=probe_dimensions)
         self._guard = parameters.Guard(strict=strict_params)
@@ -100,7 +102,9 @@ class ProxyEngine:
             raise errors.ConfigError(exc.message) from None
 
     def redact(self, text: str) -> str:
-        return refusals.redactor(self._key)(text)
+        if self._redact is None:
+            self._redact = redaction.Redactor({"api_key": self._key})
+        return self._redact(text)
 
     async def close(self) -> None:
         """Stop watching, and close every connection."""
@@ -157,8 +161,8 @@ class ProxyEngine:
         caller: Caller,
         convert: Callable[[answers.Data, served.Served], Answer],
     ) -> Answer:
-        with self._explained(request["model"]):
-            entry, response = await self._send(path, request, caller)
+        with self._explained(request["model"]) as trip:
+            entry, response = await self._send(path, request, caller, trip)
             data = refusals.object_of(response, await self._connection.read(response), url=self._url)
             about = self._about(entry, response.headers)
             try:
@@ -172,8 +176,9 @@ class ProxyEngine:
         # Without usage LiteLLM logs a stream with 0 tokens and no cost.
         options = {**(request.get("stream_options") or {}), "include_usage": True}
         model = request["model"]
-        with self._explained(model):
-            entry, response = await self._send(path, {**request, "stream": True, "stream_options": options}, caller)
+        streamed = {**request, "stream": True, "stream_options": options}
+        with self._explained(model) as trip:
+            entry, response = await self._send(path, streamed, caller, trip)
             redact = refusals.redactor(self._key, caller.api_key)
             refusal = partial(translation.from_proxy, model=model, deployments=entry.deployments, redact=redact)
             chunks = Chunks(self._connection, response, refusal)
@@ -190,7 +195,9 @@ class ProxyEngine:
         self, entry: ModelEntry, headers: Mapping[str, str], usage: Mapping[str, Any] | None = None
     ) -> served.Served:
         priced = entry.input_cost is not None
-        return served.by_proxy(headers, priced=priced, usage=usage, deployments=self._models.deployments)
+        return served.by_proxy(
+            headers, priced=priced, usage=usage, deployments=self._models.deployments, asked=entry.deployments
+        )
 
     async def _found(self, model: str) -> tuple[ModelEntry, list[Mapping[str, Any]]]:
         """A model of the proxy, and its deployments. Raises ModelNotFound."""
@@ -200,11 +207,14 @@ class ProxyEngine:
             raise models.not_found(model)
         return entry, models.deployments(model)
 
-    async def _send(self, path: str, request: Request, caller: Caller) -> tuple[ModelEntry, aiohttp.ClientResponse]:
+    async def _send(
+        self, path: str, request: Request, caller: Caller, trip: _Trip
+    ) -> tuple[ModelEntry, aiohttp.ClientResponse]:
         """The model of a request, and the head of the answer, once the proxy has accepted it."""
         entry, deployments = await self._found(request["model"])
         request = self._guard.checked(request, deployments)
         body, headers = requests.sent(request, caller, self._key)
+        trip.begun = True
         response = await self._connection.send(path, parameters.understood(body, deployments), headers)
         if response.status == 200:
             return entry, response
@@ -217,19 +227,26 @@ class ProxyEngine:
             redact=refusals.redactor(self._key, caller.api_key),
         )
         if self._guard.learns(refusal, request):
-            return await self._send(path, request, caller)
+            return await self._send(path, request, caller, trip)
         raise refusal
 
     @contextmanager
-    def _explained(self, model: str) -> Iterator[None]:
+    def _explained(self, model: str) -> Iterator[_Trip]:
         """Every error names the model, and one that says that the proxy is gone is heard."""
+        trip = _Trip()
         try:
-            yield
-        except errors.ProxyGone as exc:
-            self._watch.lost(exc.message)
-            raise _named(exc, model) from None
+            yield trip
         except errors.RequestError as exc:
-            raise _named(exc, model) from None
+            if isinstance(exc, errors.ProxyGone):
+                self._watch.lost(exc.message)
+            raise _named(exc, model, asked=trip.begun) from None
+
+
+@dataclass(slots=True)
+class _Trip:
+    """One request's way; ``begun`` is whether the proxy has been asked."""
+
+    begun: bool = False
 
 
 def _ended(watching: asyncio.Task[None]) -> None:
@@ -238,12 +255,13 @@ def _ended(watching: asyncio.Task[None]) -> None:
 
 
 def _explained(exc: Exception, *, model: str) -> errors.RequestError:
-    return _named(exc if isinstance(exc, errors.RequestError) else refusals.unknown_form(exc), model)
+    error = exc if isinstance(exc, errors.RequestError) else refusals.unknown_form(exc)
+    return _named(error, model, asked=True)
 
 
-def _named(exc: errors.RequestError, model: str) -> errors.RequestError:
+def _named(exc: errors.RequestError, model: str, *, asked: bool) -> errors.RequestError:
     """The error of a request for ``model``, which names the model as every other error does."""
-    exc.served_by = "proxy"
+    exc.served_by = "proxy" if asked else None
     if exc.model is None:
         exc.model, exc.message = model, f"Model {model}: {exc.message}"
         exc.args = (exc.message,)

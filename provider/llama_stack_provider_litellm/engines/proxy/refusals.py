@@ -27,7 +27,8 @@ _LETTERS = 200
 
 
 def redactor(*keys: str | None) -> Redact:
-    """Takes the keys, and what looks like one, out of a text; made when there is one."""
+    """Takes the keys, and what looks like one, out of a text. What it needs for that it makes anew for each: errors are
+    rare, and most have no text to look at."""
     return lambda text: redaction.Redactor({f"key-{number}": key for number, key in enumerate(keys)})(text)
 
 
