@@ -17,6 +17,7 @@ from rich.logging import RichHandler
 
 from llama_stack_provider_litellm import errors
 from llama_stack_provider_litellm.caller import UNREADABLE
+from llama_stack_provider_litellm.hosts.server import plain_errors
 from llama_stack_provider_litellm.hosts.v0_2 import server
 
 HEADER = "X-LlamaStack-Provider-Data"
@@ -29,7 +30,7 @@ def untouched_host(monkeypatch: pytest.MonkeyPatch) -> None:
         found = getattr(module, name)
         monkeypatch.setattr(module, name, getattr(found, "__wrapped__", found))
     logger = logging.getLogger(host.__name__)
-    others = [each for each in logger.filters if each is not server._plain_errors]
+    others = [each for each in logger.filters if each is not plain_errors]
     monkeypatch.setattr(logger, "filters", others)
 
 
@@ -50,7 +51,7 @@ def test_install_is_idempotent() -> None:
     assert translate is not before
     server.install()
     assert (host.translate_exception, request_headers.parse_request_provider_data) == (translate, parse)
-    assert logging.getLogger(host.__name__).filters.count(server._plain_errors) == 1
+    assert logging.getLogger(host.__name__).filters.count(plain_errors) == 1
 
 
 @pytest.mark.usefixtures("installed")

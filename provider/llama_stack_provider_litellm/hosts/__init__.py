@@ -1,1 +1,23 @@
 """How a host is served: one subpackage per generation of the host's inference protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..config import LiteLLMConfig
+    from ..engines import Engine
+    from .adapter import Adapter
+
+
+def adapter_of(config: LiteLLMConfig, engine: Engine) -> Adapter:
+    """The inference provider for the host that this process is a part of. Raises ConfigError where there is none."""
+    from .installed import LINE
+
+    if LINE == "0.2":
+        from . import v0_2
+
+        return v0_2.LiteLLMInferenceAdapter(config, engine)
+    from . import params
+
+    return params.LiteLLMInferenceAdapter(config, engine)

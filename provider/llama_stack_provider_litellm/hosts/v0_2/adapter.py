@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -30,98 +29,19 @@ from llama_stack.apis.inference import (
     ToolDefinition,
     ToolPromptFormat,
 )
-from llama_stack.apis.models import Model
-from llama_stack.providers.datatypes import HealthResponse, HealthStatus
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from ...caller import Caller
-from ...catalog import Catalog
-from ...config import LiteLLMConfig
-from ...engines import Engine
-from ...errors import InvalidRequest
-from ...reload import Follower
-from . import batch, callers, legacy_answers, legacy_requests, lookup, openai_answers, requests, server
+from .. import requests
+from ..adapter import Adapter, no_pattern
+from . import batch, legacy_answers, legacy_requests, openai_answers, server
 
 
-class LiteLLMInferenceAdapter:
-    """Serves llama-stack 0.2's inference protocol from an engine.
+class LiteLLMInferenceAdapter(Adapter):
+    """Serves llama-stack 0.2's inference protocol from an engine."""
 
-    It does not inherit the host's protocol class: that would wrap every method in a tracing span that
-    serialises all arguments; the host's router has traced the call already.
-    """
-
-    __provider_id__: str
-    __provider_spec__: Any
-
-    def __init__(self, config: LiteLLMConfig, engine: Engine) -> None:
-        self.config = config
-        self._engine = engine
-        self._models: Catalog | None = None
-        self._table: Any = None
-        self._boot_loop: asyncio.AbstractEventLoop | None = None
-        self._follower: Follower | None = None
-
-    # Life cycle
-
-    async def initialize(self) -> None:
-        """Read the models. Runs in a loop that the host throws away: nothing bound to a loop is made."""
-        self._boot_loop = asyncio.get_running_loop()
+    def teach_server(self) -> None:
         server.install()
-        self._models = await self._engine.catalog()
-
-    async def shutdown(self) -> None:
-        """Close the engine."""
-        if self._follower is not None:
-            await self._follower.close()
-        await self._engine.close()
-
-    async def health(self) -> HealthResponse:
-        """Whether models can be asked, as far as is known without asking one."""
-        trouble = self._engine.trouble()
-        return HealthResponse(status=HealthStatus.ERROR if trouble else HealthStatus.OK, message=trouble)
-
-    # Models
-
-    @property
-    def model_store(self) -> Any:
-        """The host's table of models. The host sets it; from then on it also knows our other names."""
-        return self._table
-
-    @model_store.setter
-    def model_store(self, table: Any) -> None:
-        self._table = table
-        lookup.extend(table, provider_id=self.__provider_id__, catalog=self._catalog)
-
-    async def list_models(self) -> list[Model]:
-        """Every model of the LiteLLM config that this host has a type for, wildcards as they stand."""
-        return lookup.host_models(self._catalog(), self.__provider_id__)
-
-    async def should_refresh_models(self) -> bool:
-        """Always false: the host's refresh drops every model before it registers it again, under load.
-
-        The host asks in its serving loop as soon as that runs, which is the time to get the engine ready.
-        """
-        if asyncio.get_running_loop() is not self._boot_loop and self._follower is None:
-            self._follower = Follower(self._engine, self._models_changed, self._catalog())
-            await self._engine.start(self._follower.renewed)
-            self._follower.start()
-        return False
-
-    async def _models_changed(self, now: Catalog) -> None:
-        self._models = now
-        models = lookup.host_models(now, self.__provider_id__)
-        await lookup.follow(self._table, provider_id=self.__provider_id__, models=models)
-
-    async def register_model(self, model: Model) -> Model:
-        """Accept an alias for a model of the LiteLLM config."""
-        name = model.provider_resource_id or model.identifier
-        if name not in self._catalog().entries and self._catalog().resolve(name) is None:
-            raise self._catalog().not_found(name)
-        return model
-
-    async def unregister_model(self, model_id: str) -> None:
-        """Nothing to do: the LiteLLM config is the only list of models."""
 
     # OpenAI's API
 
@@ -177,8 +97,8 @@ class LiteLLMInferenceAdapter:
             user=user,
         )
         if stream:
-            return openai_answers.storable(await self._engine.chat_stream(request, self._caller()))
-        return openai_answers.counted(await self._engine.chat(request, self._caller()))
+            return openai_answers.storable(await self.engine.chat_stream(request, self.caller()))
+        return openai_answers.counted(await self.engine.chat(request, self.caller()))
 
     async def openai_completion(
         self,
@@ -226,8 +146,8 @@ class LiteLLMInferenceAdapter:
             suffix=suffix,
         )
         if stream:
-            return openai_answers.closing(await self._engine.complete_stream(request, self._caller()))
-        return openai_answers.counted(await self._engine.complete(request, self._caller()))
+            return openai_answers.closing(await self.engine.complete_stream(request, self.caller()))
+        return openai_answers.counted(await self.engine.complete(request, self.caller()))
 
     async def openai_embeddings(
         self,
@@ -245,7 +165,7 @@ class LiteLLMInferenceAdapter:
             dimensions=dimensions,
             user=user,
         )
-        return await self._engine.embed(request, self._caller())
+        return await self.engine.embed(request, self.caller())
 
     async def rerank(
         self,
@@ -257,10 +177,10 @@ class LiteLLMInferenceAdapter:
         """Documents by relevance. The host's route answers 501 before it comes here; code in the
         stack's process can call it."""
         name = model.removeprefix(f"{self.__provider_id__}/")
-        if self._catalog().resolve(name) is None:
-            raise self._catalog().not_found(name)
+        if self.catalog().resolve(name) is None:
+            raise self.catalog().not_found(name)
         request = requests.rerank(model=name, query=query, documents=items, top_n=max_num_results)
-        ranked = await self._engine.rerank(request, self._caller())
+        ranked = await self.engine.rerank(request, self.caller())
         rows = [RerankData(index=row.index, relevance_score=row.score) for row in ranked.documents]
         return RerankResponse(data=rows)
 
@@ -290,8 +210,8 @@ class LiteLLMInferenceAdapter:
             logprobs=logprobs,
         )
         if stream:
-            return legacy_answers.chat_chunks(await self._engine.chat_stream(request, self._caller()))
-        return legacy_answers.chat(await self._engine.chat(request, self._caller()))
+            return legacy_answers.chat_chunks(await self.engine.chat_stream(request, self.caller()))
+        return legacy_answers.chat(await self.engine.chat(request, self.caller()))
 
     async def completion(
         self,
@@ -311,8 +231,8 @@ class LiteLLMInferenceAdapter:
             logprobs=logprobs,
         )
         if stream:
-            return legacy_answers.completion_chunks(await self._engine.complete_stream(request, self._caller()))
-        return legacy_answers.completion(await self._engine.complete(request, self._caller()))
+            return legacy_answers.completion_chunks(await self.engine.complete_stream(request, self.caller()))
+        return legacy_answers.completion(await self.engine.complete(request, self.caller()))
 
     async def embeddings(
         self,
@@ -326,7 +246,7 @@ class LiteLLMInferenceAdapter:
         request = legacy_requests.embedding(
             model=await self._name(model_id), contents=contents, dimensions=output_dimension, truncation=text_truncation
         )
-        answer = await self._engine.embed(request, self._caller())
+        answer = await self.engine.embed(request, self.caller())
         return EmbeddingsResponse(embeddings=[row.embedding for row in answer.data])
 
     async def batch_chat_completion(
@@ -369,23 +289,7 @@ class LiteLLMInferenceAdapter:
 
         return BatchCompletionResponse(batch=await batch.side_by_side(one, content_batch))
 
-    # Helpers
-
-    def _catalog(self) -> Catalog:
-        if self._models is None:
-            raise RuntimeError("initialize() has not run")
-        return self._models
-
-    def _caller(self) -> Caller:
-        return callers.current(self.config.allowed_headers)
-
     async def _name(self, model_id: str) -> str:
         """The LiteLLM config's name for what the host calls ``model_id`` (which may be an alias)."""
-        model = await self._table.get_model(model_id)
-        name: str = model.provider_resource_id
-        if "*" in name:
-            raise InvalidRequest(
-                f"'{model_id}' is a pattern, not a model. Put a model's name for the *, for example "
-                f"'{model_id.replace('*', 'gpt-4o-mini', 1)}'."
-            )
-        return name
+        model = await self.model_store.get_model(model_id)
+        return no_pattern(model.provider_resource_id)

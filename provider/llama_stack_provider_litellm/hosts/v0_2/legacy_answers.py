@@ -24,7 +24,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageFunctionToolCall
 from pydantic import ValidationError
 
-from .closable import Closable
+from ..closable import Closable
 
 _STOP_REASONS = {
     "stop": StopReason.end_of_turn,

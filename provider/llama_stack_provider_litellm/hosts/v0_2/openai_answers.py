@@ -10,7 +10,7 @@ from openai.types import Completion, CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionTokenLogprob
 from openai.types.chat.chat_completion_token_logprob import TopLogprob
 
-from .closable import Closable
+from ..closable import Closable
 
 
 class _TopLogProb(TopLogprob, OpenAITopLogProb):

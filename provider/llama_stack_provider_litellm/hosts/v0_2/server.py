@@ -17,26 +17,25 @@ from fastapi import HTTPException
 from llama_stack.apis.common.errors import ModelTypeError
 from llama_stack.core import request_headers
 from llama_stack.core.server import server
+from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
 from rich.logging import RichHandler
 
-from ...caller import UNREADABLE
-from ...errors import LiteLLMProviderError, RequestError
-from . import origin
+from ...errors import RequestError
+from .. import origin
+from ..server import marking_unreadable, plain_errors, replace
 
-_MARK = "__litellm_provider__"
-_HEADER_SPELLINGS = ("x-llamastack-provider-data", "X-LlamaStack-Provider-Data")
+_HEADER = "X-LlamaStack-Provider-Data"
 
 
 def install() -> None:
     """Teach the server, once per process."""
-    if getattr(request_headers.parse_request_provider_data, _MARK, False):
+    if not replace(request_headers, "parse_request_provider_data", marking_unreadable(_HEADER)):
         return
-    _replace(request_headers, "parse_request_provider_data", _parse_provider_data)
     for module in _server_modules():
-        _replace(module, "translate_exception", _translate)
-        _replace(module, "user_from_scope", origin.noticing)
-        _replace(module, "preserve_contexts_async_generator", origin.carrying)
-        logging.getLogger(module.__name__).addFilter(_plain_errors)
+        replace(module, "translate_exception", _translate)
+        replace(module, "user_from_scope", functools.partial(origin.noticing, host_id=_trace_id))
+        replace(module, "preserve_contexts_async_generator", origin.carrying)
+        logging.getLogger(module.__name__).addFilter(plain_errors)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RichHandler):
             handler.addFilter(_Plainly(handler))
@@ -45,18 +44,17 @@ def install() -> None:
         logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
 
 
+def _trace_id() -> str | None:
+    """The host's id of a request, which it answers as ``x-trace-id``."""
+    trace = CURRENT_TRACE_CONTEXT.get()
+    return None if trace is None else str(trace.trace_id)
+
+
 def _server_modules() -> list[ModuleType]:
     """The server's module, and its twin when it was started as a program (``python -m …server``)."""
     main = sys.modules["__main__"]
     started = getattr(main.__spec__, "name", None) == server.__name__
     return [server, main] if started else [server]
-
-
-def _replace(module: Any, name: str, make: Any) -> None:
-    original = getattr(module, name)
-    wrapped = functools.wraps(original)(make(original))
-    setattr(wrapped, _MARK, True)
-    setattr(module, name, wrapped)
 
 
 def _translate(original: Any) -> Any:
@@ -71,31 +69,6 @@ def _translate(original: Any) -> Any:
         return original(exc)
 
     return translate_exception
-
-
-def _parse_provider_data(original: Any) -> Any:
-    """The host logs a header that is no JSON and goes on without it: the call would run, and be paid
-    for, in nobody's name. Mark it instead; the adapter refuses it."""
-
-    def parse_request_provider_data(headers: Any) -> Any:
-        data = original(headers)
-        # A server's headers know no case; the library client's are a plain dict.
-        unreadable = not isinstance(data, dict) and any(headers.get(name) for name in _HEADER_SPELLINGS)
-        return {UNREADABLE: True} if unreadable else data
-
-    return parse_request_provider_data
-
-
-def _plain_errors(record: logging.LogRecord) -> bool:
-    """Log our errors by their message: rendering their traceback with rich takes the event loop seconds, and what
-    stands in brackets rich takes for its own."""
-    # The host logs inside its `except`, with the exception's text or, for a stream, its traceback.
-    exc = sys.exception()
-    if isinstance(exc, LiteLLMProviderError):
-        record.plain = True
-        if record.exc_info:
-            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {exc}", (), None
-    return True
 
 
 class _Plainly(logging.Filter):

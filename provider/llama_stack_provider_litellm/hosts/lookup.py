@@ -1,8 +1,8 @@
 """Which models the host knows of, and by which names.
 
-The host's table has ``litellm/<model_name>``. Its look-up searches every provider, with a warning, for a
-bare ``<model_name>``, and it refuses what only a wildcard of the LiteLLM config matches. One override of
-the table's first look-up step makes both known, at the price of a dictionary access.
+The host's table has ``litellm/<model_name>``. Its look-up searches every provider, with a warning, for a bare
+``<model_name>``, or refuses it, and it refuses what only a wildcard of the LiteLLM config matches. One override of the
+table's first look-up step makes both known, at the price of a dictionary access.
 """
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llama_stack.apis.models import Model, ModelType
-from llama_stack.core.access_control.access_control import is_action_allowed
-from llama_stack.core.access_control.datatypes import Action
-from llama_stack.core.datatypes import ModelWithOwner, RegistryEntrySource
-from llama_stack.core.request_headers import get_authenticated_user
-
-from ...catalog import Catalog, ModelEntry
+from ..catalog import Catalog, ModelEntry
+from ..errors import RequestError
+from .installed import LINE, api, core
 
 logger = logging.getLogger(__name__)
 
-_TYPES = {"llm": ModelType.llm, "embedding": ModelType.embedding}
+_models = api("models")
+_datatypes = core("datatypes")
+_access = core("access_control.access_control")
+_request_headers = core("request_headers")
+_TYPES = {
+    "llm": _models.ModelType.llm,
+    "embedding": _models.ModelType.embedding,
+    # 0.2 has no such type.
+    **({"rerank": _models.ModelType.rerank} if LINE != "0.2" else {}),
+}
 
 
-def host_model(entry: ModelEntry, provider_id: str) -> Model | None:
-    """The entry as the host's model; None for a type that this host has not (rerank)."""
+def host_model(entry: ModelEntry, provider_id: str) -> Any:
+    """The entry as the host's model; None for a type that this host has not."""
     if entry.type not in _TYPES:
         return None
-    return Model(
+    return _models.Model(
         identifier=entry.name,
         provider_resource_id=entry.name,
         provider_id=provider_id,
@@ -38,7 +43,7 @@ def host_model(entry: ModelEntry, provider_id: str) -> Model | None:
     )
 
 
-def host_models(catalog: Catalog, provider_id: str) -> list[Model]:
+def host_models(catalog: Catalog, provider_id: str) -> list[Any]:
     """The catalogue's models that this host has a type for, wildcards as they stand."""
     models = (host_model(entry, provider_id) for entry in catalog.entries.values())
     return [model for model in models if model is not None]
@@ -53,8 +58,15 @@ def _metadata(entry: ModelEntry) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> None:
-    """Make ``table`` (the host's ModelsRoutingTable) find our models by every name they have."""
+def extend(
+    table: Any,
+    *,
+    provider_id: str,
+    catalog: Callable[[], Catalog],
+    refusal: Callable[[RequestError], Exception] = lambda exc: exc,
+) -> None:
+    """Make ``table`` (the host's ModelsRoutingTable) find our models by every name they have. ``refusal`` makes of an
+    error of ours what this host can answer with."""
     original = getattr(table, "get_object_by_identifier", None)
     if original is None or list(inspect.signature(original).parameters) != ["type", "identifier"]:
         logger.warning(
@@ -76,7 +88,7 @@ def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> N
             # provider's, and one that is registered but may not be read must look as if it were not there.
             if identifier.startswith(prefix) and not await table.dist_registry.get("model", identifier):
                 # The host's access rules hold for users that it knows: what they may not read is not suggested.
-                raise models.not_found(name, suggest=get_authenticated_user() is None)
+                raise refusal(models.not_found(name, suggest=_request_headers.get_authenticated_user() is None))
             return None
         if await table.dist_registry.get("model", prefix + entry.name):
             # A listed model: by its own id, so that the host's access rules decide.
@@ -86,7 +98,7 @@ def extend(table: Any, *, provider_id: str, catalog: Callable[[], Catalog]) -> N
     table.get_object_by_identifier = get_object_by_identifier
 
 
-async def follow(table: Any, *, provider_id: str, models: Iterable[Model]) -> None:
+async def follow(table: Any, *, provider_id: str, models: Iterable[Any]) -> None:
     """Bring the host's rows of our listed models to ``models``: new ones first, then changed ones, then those that
     are gone. The host's own refresh drops every model before it registers it again, under load."""
     wanted = {f"{provider_id}/{model.provider_resource_id}": model for model in models}
@@ -95,7 +107,7 @@ async def follow(table: Any, *, provider_id: str, models: Iterable[Model]) -> No
         for row in await table.dist_registry.get_all()
         if row.type == "model"
         and row.provider_id == provider_id
-        and row.source == RegistryEntrySource.listed_from_provider
+        and row.source == _datatypes.RegistryEntrySource.listed_from_provider
     }
     for identifier, model in wanted.items():
         row = _row(identifier, model, provider_id)
@@ -107,23 +119,22 @@ async def follow(table: Any, *, provider_id: str, models: Iterable[Model]) -> No
         await table.unregister_object(rows[identifier])
 
 
-def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> ModelWithOwner | None:
+def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> Any:
     """A model that the host has no row for, under the host's access rules."""
     listed = host_model(entry, provider_id)
     if listed is None:
         return None
     model = _row(f"{provider_id}/{entry.name}", listed, provider_id)
-    # The host's own call has the same types; its protocol for the resource says less than it takes.
-    allowed = is_action_allowed(table.policy, Action.READ, model, get_authenticated_user())  # type: ignore[arg-type]
+    allowed = _access.is_action_allowed(table.policy, "read", model, _request_headers.get_authenticated_user())
     return model if allowed else None
 
 
-def _row(identifier: str, model: Model, provider_id: str) -> ModelWithOwner:
-    return ModelWithOwner(
+def _row(identifier: str, model: Any, provider_id: str) -> Any:
+    return _datatypes.ModelWithOwner(
         identifier=identifier,
         provider_resource_id=model.provider_resource_id,
         provider_id=provider_id,
         model_type=model.model_type,
         metadata=model.metadata,
-        source=RegistryEntrySource.listed_from_provider,
+        source=_datatypes.RegistryEntrySource.listed_from_provider,
     )

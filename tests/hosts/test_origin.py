@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextvars import copy_context
-from types import SimpleNamespace
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
 from llama_stack.core.utils.context import preserve_contexts_async_generator
-from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
 
 from llama_stack_provider_litellm.caller import UNKNOWN, Origin
-from llama_stack_provider_litellm.hosts.v0_2 import origin
+from llama_stack_provider_litellm.hosts import origin
 
+TRACE: ContextVar[str] = ContextVar("trace", default="")
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -22,10 +21,8 @@ def of(path: str = "/v1/x", trace: str | None = None, **headers: str) -> Origin:
     """The origin that is noted of a request."""
 
     def noted() -> Origin:
-        if trace is not None:
-            CURRENT_TRACE_CONTEXT.set(SimpleNamespace(trace_id=trace))  # type: ignore[arg-type]
         scope = {"path": path, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
-        assert origin.noticing(lambda scope: "the host's own")(scope) == "the host's own"
+        assert origin.noticing(lambda scope: "the host's own", lambda: trace)(scope) == "the host's own"
         return origin.CURRENT.get()
 
     return copy_context().run(noted)
@@ -93,7 +90,7 @@ def test_it_goes_into_a_stream() -> None:
 
     async def made() -> AsyncIterator[Any]:
         origin.CURRENT.set(Origin(request_id="r"))
-        return origin.carrying(preserve_contexts_async_generator)(seen(), [CURRENT_TRACE_CONTEXT])  # type: ignore[no-any-return]
+        return origin.carrying(preserve_contexts_async_generator)(seen(), [TRACE])  # type: ignore[no-any-return]
 
     async def read() -> list[Any]:
         stream = await asyncio.create_task(made())

@@ -22,7 +22,7 @@ from llama_stack.providers.utils.kvstore.config import SqliteKVStoreConfig
 from llama_stack_provider_litellm import catalog
 from llama_stack_provider_litellm.catalog import ModelEntry
 from llama_stack_provider_litellm.errors import ModelNotFound
-from llama_stack_provider_litellm.hosts.v0_2 import lookup
+from llama_stack_provider_litellm.hosts import lookup
 
 MODELS = catalog.build(
     [

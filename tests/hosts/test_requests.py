@@ -17,7 +17,8 @@ from llama_stack.apis.inference import (
 )
 
 from llama_stack_provider_litellm.errors import InvalidRequest
-from llama_stack_provider_litellm.hosts.v0_2 import LiteLLMInferenceAdapter, requests
+from llama_stack_provider_litellm.hosts import requests
+from llama_stack_provider_litellm.hosts.v0_2 import LiteLLMInferenceAdapter
 
 TRAP: dict[str, Any] = {
     **{"api_base": "http://trap", "base_url": "http://trap", "api_key": "trap", "headers": {"trap": "trap"}},

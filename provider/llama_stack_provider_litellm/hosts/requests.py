@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ...engines.base import Request
-from ...errors import InvalidRequest
+from ..engines.base import Request
+from ..errors import InvalidRequest
 
 _FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
 

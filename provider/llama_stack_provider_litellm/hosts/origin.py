@@ -13,9 +13,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
-from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
-
-from ...caller import UNKNOWN, Origin
+from ..caller import UNKNOWN, Origin
 
 CURRENT: ContextVar[Origin] = ContextVar("litellm_origin", default=UNKNOWN)
 """The origin of what is done now."""
@@ -30,11 +28,14 @@ _VERSIONS = re.compile(r"^(?:/v1\w*|/openai)+")
 _DIRECT = frozenset({"chat", "completions", "embeddings", "inference"})
 
 
-def noticing(original: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    """``user_from_scope`` of the server, which also notes the origin."""
+def noticing(
+    original: Callable[[dict[str, Any]], Any], host_id: Callable[[], str | None] = lambda: None
+) -> Callable[[dict[str, Any]], Any]:
+    """``user_from_scope`` of the server, which also notes the origin. ``host_id`` is the host's own id of the request,
+    where it has one."""
 
     def user_from_scope(scope: dict[str, Any]) -> Any:
-        CURRENT.set(_origin(scope))
+        CURRENT.set(_origin(scope, host_id))
         return original(scope)
 
     return user_from_scope
@@ -49,25 +50,22 @@ def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
     return preserve_contexts_async_generator
 
 
-def _origin(scope: dict[str, Any]) -> Origin:
+def _origin(scope: dict[str, Any], host_id: Callable[[], str | None]) -> Origin:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
     parts = [part for part in _VERSIONS.sub("", scope.get("path", "")).split("/") if part]
     via = parts[0] if parts and parts[0] not in _DIRECT else None
     return Origin(
-        request_id=_request_id(headers),
+        request_id=_request_id(headers, host_id),
         via=via,
         agent=parts[1] if via == "agents" and len(parts) > 1 else None,
         trace=MappingProxyType(_trace(headers)),
     )
 
 
-def _request_id(headers: Mapping[str, str]) -> str:
-    """The caller's own; else the host's, which it answers as ``x-trace-id``."""
+def _request_id(headers: Mapping[str, str], host_id: Callable[[], str | None]) -> str:
+    """The caller's own; else the host's, which it may answer; else a new one."""
     given = headers.get("x-request-id", "")
-    trace = CURRENT_TRACE_CONTEXT.get()
-    if _REQUEST_ID.fullmatch(given):
-        return given
-    return str(trace.trace_id) if trace is not None else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else host_id() or uuid.uuid4().hex
 
 
 def _trace(headers: Mapping[str, str]) -> dict[str, str]:

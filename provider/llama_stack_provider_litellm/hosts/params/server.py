@@ -1,0 +1,94 @@
+"""What the server of llama-stack 0.7 and of OGX has to learn: our errors' retry time and code, an error's words in a
+stream, a bad provider-data header, a call's origin, which embedding model is the default.
+
+Each change is guarded: where the server is another than those that are known, it stays as it is, and a test fails.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from ...catalog import Catalog
+from ..installed import API, LINE, api, core
+from ..origin import noticing
+from ..server import marking_unreadable, plain_errors, replace
+from . import vector_stores
+from .refusals import NotFound, Refused
+
+_HEADER = "X-OGX-Provider-Data" if LINE == "ogx" else "X-LlamaStack-Provider-Data"
+# The error that the handler answers now.
+_HANDLED: contextvars.ContextVar[Refused | NotFound | None] = contextvars.ContextVar("litellm_handled", default=None)
+
+
+def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> None:
+    """Teach the server, once per process."""
+    request_headers = core("request_headers")
+    if not replace(request_headers, "parse_request_provider_data", marking_unreadable(_HEADER)):
+        return
+    server = core("server.server")
+    replace(server, "user_from_scope", noticing)
+    replace(server, "translate_exception", _noting)
+    server.JSONResponse = _answering(server.JSONResponse)
+    server.traceback = _Tracebacks(server.traceback)
+    routes = api("inference.fastapi_routes")
+    if hasattr(routes, "get_sse_error_message"):
+        replace(routes, "get_sse_error_message", _with_our_words)
+    for name in (f"{API}.inference.fastapi_routes", server.__name__):
+        logging.getLogger(name).addFilter(plain_errors)
+    vector_stores.install(catalog, provider_id)
+
+
+def _noting(original: Any) -> Any:
+    def translate_exception(exc: Exception) -> Any:
+        _HANDLED.set(exc if isinstance(exc, Refused | NotFound) else None)
+        return original(exc)
+
+    return translate_exception
+
+
+def _answering(original: Any) -> Any:
+    """The server's JSONResponse: of an error of ours with its code, and its Retry-After header."""
+
+    class JSONResponse(original):  # type: ignore[misc]
+        def __init__(self, content: Any = None, status_code: int = 200, **options: Any) -> None:
+            handled = _HANDLED.get()
+            _HANDLED.set(None)
+            if handled is not None and status_code == handled.status_code:
+                content = {"error": handled.body}
+                options["headers"] = {**(options.get("headers") or {}), **handled.error.headers}
+            super().__init__(content=content, status_code=status_code, **options)
+
+    return JSONResponse
+
+
+class _Tracebacks(ModuleType):
+    """The standard module, except that our errors have none: they are answers, and say what there is to say."""
+
+    def __init__(self, original: ModuleType) -> None:
+        super().__init__(original.__name__)
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def print_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Print it, unless it is an error of ours."""
+        given = next((item for item in args if isinstance(item, BaseException)), None)
+        if isinstance(given, Refused | NotFound):
+            logging.getLogger(__name__).warning("%s", given)
+            return
+        self._original.print_exception(*args, **kwargs)
+
+
+def _with_our_words(original: Any) -> Any:
+    """OGX hides what an error of 500 and more says; ours say what happened to which model, and what to do."""
+
+    def get_sse_error_message(exc: Exception) -> str:
+        told: str = str(exc) if isinstance(exc, Refused | NotFound) else original(exc)
+        return told
+
+    return get_sse_error_message
