@@ -4,12 +4,27 @@
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
 
-BIN := .venv/bin
-LOCK := requirements/llama-stack-0.2.txt
+# Which server: its environment, and the releases that were tested with it.
+HOST ?= 0.2
+HOSTS := 0.2 0.7 ogx14 ogx15
+ifeq ($(filter $(HOST),$(HOSTS)),)
+$(error HOST=$(HOST) is not known; there are: $(HOSTS))
+endif
+VENV_0.2 := .venv
+VENV_0.7 := .venv-0.7
+VENV_ogx14 := .venv-ogx14
+VENV_ogx15 := .venv-ogx15
+LOCK_0.2 := requirements/llama-stack-0.2.txt
+LOCK_0.7 := requirements/llama-stack-0.7.txt
+LOCK_ogx14 := requirements/ogx-1.4.txt
+LOCK_ogx15 := requirements/ogx-1.5.txt
+
+VENV := $(VENV_$(HOST))
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
 PROXY_LOCK := requirements/proxy.txt
 CONSTRAINTS := distribution/constraints.txt
-UV := $(BIN)/uv
-INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+UV := .venv/bin/uv
 
 LITELLM_PROXY_CONFIG ?= run_configs/litellm/proxy.yaml
 LITELLM_PROXY_PORT ?= 4000
@@ -52,11 +67,15 @@ check: .venv/installed ## Run the linters and the type checker
 # The constraints come first: they hold every release that `llama stack build` may choose, the lock the ones of `.venv`,
 # and whatever is in both has to be the same.
 lock: $(UV) ## Resolve the releases again (ARGS=--upgrade for the newest)
-	$(COMPILE) $(STACK) --group host-build --no-annotate --output-file $(CONSTRAINTS)
-	$(COMPILE) $(STACK) --group dev --constraint $(CONSTRAINTS) --generate-hashes --output-file $(LOCK)
-	$(COMPILE) --group proxy --generate-hashes --output-file $(PROXY_LOCK)
-STACK = pyproject.toml --extra embedded --extra distribution
-COMPILE = $(UV) pip compile --quiet --universal --python $(BIN)/python --python-version 3.12 \
+	$(COMPILE) --extra distribution --group openai2 --group host-build --no-annotate --output-file $(CONSTRAINTS)
+	$(COMPILE) --extra distribution $(TESTED) --group openai2 --constraint $(CONSTRAINTS) --output-file $(LOCK_0.2)
+	$(COMPILE) --extra distribution-0.7 $(TESTED) --group openai2 --output-file $(LOCK_0.7)
+	$(COMPILE) --extra distribution-ogx $(TESTED) --group openai2 --group ogx14 --output-file $(LOCK_ogx14)
+	$(COMPILE) --extra distribution-ogx $(TESTED) --group ogx15 --output-file $(LOCK_ogx15)
+	$(UV_COMPILE) --group proxy --generate-hashes --output-file $(PROXY_LOCK)
+TESTED = --group dev --generate-hashes
+COMPILE = $(UV_COMPILE) pyproject.toml --extra embedded
+UV_COMPILE = $(UV) pip compile --quiet --universal --python .venv/bin/python --python-version 3.12 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
 load: .venv/installed ## Run the two minutes of load that `make test` leaves out
@@ -81,17 +100,22 @@ services: .venv-proxy/installed ## Install what some tests need besides: Debian 
 	fi
 
 clean: ## Remove the environment and all that was built
-	rm -rf .venv .venv-proxy dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-0.7 .venv-ogx14 .venv-ogx15 .venv-proxy dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.venv/installed: $(UV) $(LOCK) pyproject.toml
-	@echo "Installing $(LOCK) into .venv"
-	@$(INSTALL) --require-hashes -r $(LOCK)
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
-	@touch $@
+# One rule for each environment. The first holds the uv that makes the others.
+define environment
+$(VENV_$(1))/installed: $(UV) $(LOCK_$(1)) pyproject.toml
+	@echo "Installing $(LOCK_$(1)) into $(VENV_$(1))"
+	@test -x $(VENV_$(1))/bin/python || $(UV) venv --quiet --python .venv/bin/python $(VENV_$(1))
+	@$(UV) pip install --quiet --python $(VENV_$(1))/bin/python --require-hashes -r $(LOCK_$(1))
+	@$(UV) pip install --quiet --python $(VENV_$(1))/bin/python --no-deps --no-build-isolation --editable .
+	@touch $$@
+endef
+$(foreach host,$(HOSTS),$(eval $(call environment,$(host))))
 
 .venv-proxy/installed: $(UV) $(PROXY_LOCK)
 	@echo "Installing $(PROXY_LOCK) into .venv-proxy"
-	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-proxy
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-proxy
 	@$(UV) pip install --quiet --python .venv-proxy/bin/python --require-hashes -r $(PROXY_LOCK)
 	@touch $@
 
@@ -103,5 +127,5 @@ $(UV): .python-version
 	done; \
 	if [ -z "$$found" ]; then echo "Python 3.12 is needed (python3.12, or python3 of that version); none was found." >&2; exit 1; fi; \
 	$$found -m venv --clear .venv
-	@$(BIN)/pip install --quiet uv
+	@.venv/bin/pip install --quiet uv
 	@touch $@

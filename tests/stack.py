@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,11 +15,10 @@ import yaml
 from llama_stack_client import LlamaStackClient
 from openai import OpenAI
 
-from tests import modes
+from tests import line, modes
 from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
-from tests.processes import ROOT, clean_environment, free_port
+from tests.processes import clean_environment, free_port
 
-RUN_CONFIG = ROOT / "run_configs" / "run.yaml"
 _BOOT_SECONDS = 90
 
 
@@ -31,10 +29,11 @@ class Stack:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.openai_url = self.url + line.OPENAI
         self.log_file = folder / "stack.log"
         self.proxy: LiteLLMProxy | None = None
         """The LiteLLM Proxy that it is on, where the run's mode is another than embedded."""
-        self._command = command or [str(Path(sys.executable).with_name("llama")), "stack", "run", str(RUN_CONFIG)]
+        self._command = command or line.command(line.run_config())
         self._env = {**clean_environment(folder), **env}
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[LlamaStackClient | OpenAI] = []
@@ -59,9 +58,13 @@ class Stack:
 
     def openai(self, **options: object) -> Any:
         """The OpenAI client at the stack's OpenAI-compatible address."""
-        client = OpenAI(base_url=f"{self.url}/v1/openai/v1", api_key="unused", max_retries=0, **options)  # type: ignore[arg-type]
+        client = OpenAI(base_url=self.openai_url, api_key="unused", max_retries=0, **options)  # type: ignore[arg-type]
         self._clients.append(client)
         return client
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What the server says of each of its models, by the model's id."""
+        return line.models(self.url)
 
     def close_clients(self) -> None:
         """Close the connections of every client that was handed out."""

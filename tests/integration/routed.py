@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.line import HEADER, refusal
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -27,6 +28,12 @@ class Answer:
     text: str
     about: dict[str, Any]
     headers: httpx.Headers
+    raw: httpx.Response
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """The status and the words of the error that it is, or ends with."""
+        return refusal(self.raw)
 
     @property
     def by(self) -> str:
@@ -51,8 +58,8 @@ class Routed:
     def post(self, path: str, body: dict[str, Any], *, tags: Sequence[str] = ()) -> Answer:
         """The answer to ``body``; a stream is read to its end."""
         headers = tagged(tags) if tags else {}
-        answer = self.http.post(f"{self.stack.url}/v1/openai/v1/{path}", json=body, headers=headers)
-        return Answer(answer.status_code, answer.text, _about(answer.text), answer.headers)
+        answer = self.http.post(f"{self.stack.openai_url}/{path}", json=body, headers=headers)
+        return Answer(answer.status_code, answer.text, _about(answer.text), answer.headers, answer)
 
     def arrived(self, word: str) -> list[tuple[str, dict[str, Any]]]:
         """Which deployment made each call that holds ``word``, and the call, oldest first."""
@@ -86,7 +93,7 @@ def deployment_of(call: dict[str, Any]) -> str:
 
 def tagged(tags: Sequence[str]) -> dict[str, str]:
     """The header with which a caller gives tags."""
-    return {"X-LlamaStack-Provider-Data": json.dumps({"litellm_tags": list(tags)})}
+    return {HEADER: json.dumps({"litellm_tags": list(tags)})}
 
 
 def _about(text: str) -> dict[str, Any]:

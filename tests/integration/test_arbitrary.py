@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llama_stack_provider_litellm.config import ProviderData
+from tests.differences import needs
 from tests.integration.conftest import ANTHROPIC_KEY, GEMINI_KEY, OPENAI_KEY
+from tests.line import HEADER, OPENAI
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
@@ -147,7 +149,7 @@ PROVIDER_DATA = st.none() | st.dictionaries(
 @pytest.fixture(scope="module")
 def client(shared_stack: Stack) -> Any:
     json_body = {"content-type": "application/json"}
-    with httpx.Client(base_url=f"{shared_stack.url}/v1", timeout=20, headers=json_body) as made:
+    with httpx.Client(base_url=shared_stack.url, timeout=20, headers=json_body) as made:
         yield made
 
 
@@ -159,8 +161,8 @@ def test_openai_chat(client: httpx.Client, upstream: Upstream, model: str) -> No
     @example(body={"tools": [{"type": "function", "function": {}}]}, stream=False, data=None)
     def send(body: dict[str, Any], stream: bool, data: Any) -> None:
         complete = {"messages": [{"role": "user", "content": "hi"}], "model": model, "stream": stream, **body}
-        headers = {} if data is None else {"X-LlamaStack-Provider-Data": trapped(data, upstream)}
-        answer = client.post("/openai/v1/chat/completions", content=trapped(complete, upstream), headers=headers)
+        headers = {} if data is None else {HEADER: trapped(data, upstream)}
+        answer = client.post(f"{OPENAI}/chat/completions", content=trapped(complete, upstream), headers=headers)
         assert answer.status_code < 500 or answer.status_code in (502, 503, 504), answer.text
         assert "500: " not in answer.text
 
@@ -169,13 +171,14 @@ def test_openai_chat(client: httpx.Client, upstream: Upstream, model: str) -> No
     check(upstream)
 
 
+@needs("inference API")
 @pytest.mark.parametrize("model", ["gpt", "claude", "gemini"])
-def test_legacy_chat(client: httpx.Client, upstream: Upstream, model: str) -> None:
+def test_the_hosts_own_chat(client: httpx.Client, upstream: Upstream, model: str) -> None:
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=changed(["messages", "sampling_params", "tools", "tool_config", "response_format", "logprobs"]))
     def send(body: dict[str, Any]) -> None:
         complete = {"messages": [{"role": "user", "content": "hi"}], **body, "model_id": model}
-        answer = client.post("/inference/chat-completion", content=trapped(complete, upstream))
+        answer = client.post("/v1/inference/chat-completion", content=trapped(complete, upstream))
         assert answer.status_code < 500 or answer.status_code in (502, 503, 504), answer.text
 
     upstream.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +14,11 @@ import httpx
 import pytest
 import yaml
 
+from tests import line
 from tests.imitation import imitation_proxy
 from tests.integration.conftest import litellm_config
-from tests.stack import RUN_CONFIG, Stack
+from tests.line import HEADER
+from tests.stack import Stack
 from tests.upstream.process import Upstream
 
 pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
@@ -54,11 +55,11 @@ def authority() -> Iterator[str]:
 def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
     """A stack whose callers have to say, with a token, who they are."""
     with authority() as url:
-        config = yaml.safe_load(RUN_CONFIG.read_text())
+        config = yaml.safe_load(line.run_config().read_text())
         config["server"] = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
         path = folder / "run.yaml"
         path.write_text(yaml.safe_dump(config))
-        stack = Stack(folder, env, [str(Path(sys.executable).with_name("llama")), "stack", "run", str(path)])
+        stack = Stack(folder, env, line.command(path))
         try:
             stack.start()
             yield stack
@@ -68,9 +69,9 @@ def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
 
 def ask(stack: Stack, text: str, token: str | None = None, data: dict[str, Any] | None = None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    headers |= {"X-LlamaStack-Provider-Data": json.dumps(data)} if data else {}
+    headers |= {HEADER: json.dumps(data)} if data else {}
     body = {"model": "litellm/gpt", "messages": [{"role": "user", "content": text}]}
-    return httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, headers=headers, timeout=30)
+    return httpx.post(f"{stack.openai_url}/chat/completions", json=body, headers=headers, timeout=30)
 
 
 def test_the_principal_is_the_user_at_the_proxy(tmp_path: Path, word: str) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import line
+from tests.differences import needs
 from tests.integration.conftest import litellm_config
 from tests.processes import ROOT
 from tests.readme import scripts, without
-from tests.stack import RUN_CONFIG, Stack
+from tests.stack import Stack
 from tests.upstream.process import Upstream
 
-pytestmark = pytest.mark.embedded_only("it installs the stack, which has every mode")
+pytestmark = [pytest.mark.embedded_only("it installs the stack, which has every mode"), needs("llama stack build")]
 
 BIN = Path(sys.executable).parent
 Shell = Callable[[str], str]
@@ -97,7 +99,7 @@ def _check_build(output: str, environment: Path) -> None:
 
 
 def _ask(folder: Path, environment: Path, model: str, text: str, **env: str) -> str:
-    command = [str(environment / "bin" / "llama"), "stack", "run", str(RUN_CONFIG)]
+    command = [str(environment / "bin" / "llama"), "stack", "run", str(line.run_config())]
     stack = Stack(folder, env, command)
     try:
         stack.start()

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests import modes
+from tests.line import HEADER
 from tests.services import BUCKET, Middle, qdrant_server, redis_server, s3_server
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
@@ -83,8 +84,8 @@ class Answer:
 
 def ask(stack: Stack, path: str, body: dict[str, Any], cache: dict[str, Any] | None = None, **data: Any) -> Answer:
     provider_data = {**data, **({"litellm_cache": cache} if cache is not None else {})}
-    headers = {"X-LlamaStack-Provider-Data": json.dumps(provider_data)} if provider_data else {}
-    answer = httpx.post(f"{stack.url}/v1/openai/v1/{path}", json=body, headers=headers, timeout=30)
+    headers = {HEADER: json.dumps(provider_data)} if provider_data else {}
+    answer = httpx.post(f"{stack.openai_url}/{path}", json=body, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
     rows = (
         [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]

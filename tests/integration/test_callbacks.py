@@ -12,6 +12,7 @@ import pytest
 
 from tests import modes
 from tests.integration.test_reload import cli, until
+from tests.line import HEADER
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -76,8 +77,8 @@ def logged(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def ask(stack: Stack, text: str, stream: bool = False) -> httpx.Response:
     body = {"model": "litellm/gpt", "messages": [{"role": "user", "content": text}], "stream": stream}
-    header = {"X-LlamaStack-Provider-Data": json.dumps(WHO)}
-    return httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, headers=header, timeout=30)
+    header = {HEADER: json.dumps(WHO)}
+    return httpx.post(f"{stack.openai_url}/chat/completions", json=body, headers=header, timeout=30)
 
 
 def told(stack: Stack, word: str) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ import httpx
 
 from tests import modes
 from tests.integration.conftest import ANTHROPIC_KEY, OPENAI_KEY
+from tests.line import HEADER
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
@@ -18,13 +19,13 @@ def test_64_callers_are_never_mixed(stack: Stack, upstream: Upstream, word: str)
     async def call(client: httpx.AsyncClient, number: int) -> str:
         data = {"litellm_user": f"{word}-user{number}", "litellm_tags": [f"{word}-tag{number}"]}
         answer = await client.post(
-            f"{stack.url}/v1/openai/v1/chat/completions",
+            f"{stack.openai_url}/chat/completions",
             json={
                 "model": ("gpt", "claude")[number % 2],
                 "messages": [{"role": "user", "content": f"{word}-text{number}"}],
                 "stream": number % 4 >= 2,
             },
-            headers={"X-LlamaStack-Provider-Data": json.dumps(data)},
+            headers={HEADER: json.dumps(data)},
         )
         return answer.text
 
@@ -49,7 +50,7 @@ def test_a_client_that_leaves_a_stream_cancels_the_call(
     stack: Stack, upstream: Upstream, model: str, word: str
 ) -> None:
     body = {"model": model, "messages": [{"role": "user", "content": f"[[slow 200]] {word}"}], "stream": True}
-    with httpx.stream("POST", f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=30) as answer:
+    with httpx.stream("POST", f"{stack.openai_url}/chat/completions", json=body, timeout=30) as answer:
         lines = answer.iter_lines()
         for _ in range(4):
             next(lines)
@@ -82,12 +83,12 @@ def test_nothing_in_a_request_redirects_a_key(stack: Stack, upstream: Upstream, 
         "extra_body": trap,
         "stream": True,
     }
-    answer = httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=30)
+    answer = httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
     assert "trapped" not in answer.text
     for nested in ({"litellm_metadata": {"api_base": upstream.url + "/trap"}}, trap, {"extra_body": trap}):
-        header = {"X-LlamaStack-Provider-Data": json.dumps(nested)}
+        header = {HEADER: json.dumps(nested)}
         plain = {"model": "gpt", "messages": [{"role": "user", "content": word}], "user": word}
-        httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=plain, headers=header, timeout=30)
+        httpx.post(f"{stack.openai_url}/chat/completions", json=plain, headers=header, timeout=30)
     calls = [call for call in upstream.calls() if word in json.dumps(call["body"])]
     assert len(calls) == 4
     for call in calls:
@@ -101,9 +102,9 @@ def test_nothing_in_a_request_redirects_a_key(stack: Stack, upstream: Upstream, 
 
 def test_an_allowed_header_travels(stack: Stack, upstream: Upstream, word: str) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    header = {"X-LlamaStack-Provider-Data": json.dumps({"litellm_headers": {"Traceparent": trace}})}
+    header = {HEADER: json.dumps({"litellm_headers": {"Traceparent": trace}})}
     body = {"model": "gpt", "messages": [{"role": "user", "content": word}]}
-    assert httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, headers=header).status_code == 200
+    assert httpx.post(f"{stack.openai_url}/chat/completions", json=body, headers=header).status_code == 200
     (call,) = [call for call in upstream.calls() if word in json.dumps(call["body"])]
     # A LiteLLM Proxy keeps it for a trace of its own; that it gets it is in test_virtual_keys.py.
     assert call["headers"].get("traceparent") == (trace if modes.current == "embedded" else None)

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ import httpx
 import pytest
 import yaml
 
+from tests import line
 from tests.imitation import imitation_proxy
+from tests.line import OPENAI
 from tests.processes import ROOT, clean_environment, free_port
 from tests.readme import DOCS, blocks, scripts
-from tests.stack import RUN_CONFIG, Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
 
@@ -58,7 +59,7 @@ def until_answers(url: str, said: Path, seconds: float = 120) -> None:
 
 def ask(url: str, model: str) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
-    return httpx.post(f"{url}/v1/openai/v1/chat/completions", json=body, timeout=30)
+    return httpx.post(f"{url}{OPENAI}/chat/completions", json=body, timeout=30)
 
 
 def test_a_proxy_and_a_stack_on_it(tmp_path: Path) -> None:
@@ -74,8 +75,8 @@ def test_a_proxy_and_a_stack_on_it(tmp_path: Path) -> None:
         env = {"LITELLM_PROXY_URL": url, "LITELLM_PROXY_API_KEY": key, "LLAMA_STACK_PORT": str(stack_port)}
         with shell(second, tmp_path, **env) as said:
             until_answers(f"{stack_url}/v1/health", said)
-            models = httpx.get(f"{stack_url}/v1/models", timeout=30).json()["data"]
-            chat = next(model["identifier"] for model in models if model["model_type"] == "llm")
+            models = line.models(stack_url)
+            chat = next(name for name, facts in models.items() if facts["model_type"] == "llm")
             assert ask(stack_url, chat).json()["litellm"]["served_by"] == "proxy"
 
 
@@ -105,7 +106,7 @@ def test_the_provider_of_the_migration(tmp_path: Path, provider: str) -> None:
     diff = blocks("diff", "From `remote::openai`", DOCS / "migrating.md")[0]
     after = "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
     (entry,) = yaml.safe_load(after)["providers"]["inference"]
-    run_config = yaml.safe_load(RUN_CONFIG.read_text())
+    run_config = yaml.safe_load(line.run_config().read_text())
     with imitation_proxy() as proxy:
         assert entry["config"]["proxy"]["url"] == "http://127.0.0.1:4000"
         entry["config"]["proxy"]["url"] = f"{proxy.url}/v1"
@@ -114,8 +115,7 @@ def test_the_provider_of_the_migration(tmp_path: Path, provider: str) -> None:
         run_config["providers"]["inference"] = [entry]
         path = tmp_path / "run.yaml"
         path.write_text(yaml.safe_dump(run_config))
-        program = str(Path(sys.executable).with_name("llama"))
-        stack = Stack(tmp_path, {"LITELLM_PROXY_API_KEY": "sk-a"}, [program, "stack", "run", str(path)])
+        stack = Stack(tmp_path, {"LITELLM_PROXY_API_KEY": "sk-a"}, line.command(path))
         try:
             stack.start()
             assert "by sk-a" in ask(stack.url, f"{provider}/gpt").text

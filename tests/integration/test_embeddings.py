@@ -8,13 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.differences import needs
+from tests.line import words_of
 from tests.stack import Stack
 from tests.upstream import lexical
 from tests.upstream.process import Upstream
 
 
-def post(stack: Stack, path: str, body: dict[str, Any]) -> httpx.Response:
-    return httpx.post(f"{stack.url}/v1{path}", json=body, timeout=30)
+def post(stack: Stack, body: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{stack.openai_url}/embeddings", json=body, timeout=30)
 
 
 def batches(upstream: Upstream, word: str) -> list[list[str]]:
@@ -44,50 +46,36 @@ def test_more_tokens_than_the_vendor_takes(stack: Stack, upstream: Upstream, wor
     assert sorted(map(len, sent)) == [1, 2]
 
 
-@pytest.mark.parametrize("path", ["/openai/v1/embeddings", "/inference/embeddings"])
-def test_a_batch_that_fails_names_its_range(stack: Stack, word: str, path: str) -> None:
+def test_a_batch_that_fails_names_its_range(stack: Stack, word: str) -> None:
     texts = [f"{word} {number}" for number in range(250)]
     # A batch does what its last text says.
     texts[199] = f"{word} [[error 429 retry-after=7]]"
-    body = {"model": "batched", "input": texts} if "openai" in path else {"model_id": "batched", "contents": texts}
-    answer = post(stack, path, body)
+    answer = post(stack, {"model": "batched", "input": texts})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
-    detail = answer.json()["detail"]
+    detail = words_of(answer)
     assert detail.startswith("Inputs 100 to 199 of 250: Model batched (gemini/gemini-embedding-001): ")
     assert "Retry after 7 s." in detail
 
 
 @pytest.mark.parametrize(("model", "deployment"), [("embedding", "openai/embed-1"), ("batched", "gemini/gemini-")])
 def test_an_error_is_told_in_the_vendors_words(stack: Stack, word: str, model: str, deployment: str) -> None:
-    answer = post(stack, "/openai/v1/embeddings", {"model": model, "input": [f"[[error 429]] {word}"]})
-    detail = answer.json()["detail"]
+    answer = post(stack, {"model": model, "input": [f"[[error 429]] {word}"]})
+    detail = words_of(answer)
     assert answer.status_code == 429
     assert detail.startswith(f"Model {model} ({deployment}")
     assert word in detail
     assert "{" not in detail, "the vendor's body stands there as it came"
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/openai/v1/embeddings", {"model": "gpt", "input": ["x"]}),
-        ("/inference/embeddings", {"model_id": "litellm/gpt", "contents": ["x"]}),
-    ],
-)
-def test_a_chat_model_gives_no_vectors(stack: Stack, path: str, body: dict[str, Any]) -> None:
-    answer = post(stack, path, body)
+def test_a_chat_model_gives_no_vectors(stack: Stack) -> None:
+    answer = post(stack, {"model": "gpt", "input": ["x"]})
     assert answer.status_code == 400
-    assert "is of type 'llm' rather than the expected type 'embedding'" in answer.json()["detail"]
+    assert "is of type 'llm' rather than the expected type 'embedding'" in words_of(answer)
 
 
-# The adapter serves both (tests/hosts/test_v0_2_adapter.py); when one of these fails the host's routes have learnt it.
-@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2, 3], [4]]])
-def test_the_hosts_route_takes_no_token_arrays(stack: Stack, tokens: list[Any]) -> None:
-    answer = post(stack, "/openai/v1/embeddings", {"model": "embedding", "input": tokens})
-    assert answer.status_code == 400
-    assert "Input should be a valid string" in answer.text
-
-
-def test_the_hosts_route_does_not_rerank(stack: Stack) -> None:
-    answer = post(stack, "/inference/rerank", {"model": "litellm/reranker", "query": "q", "items": ["a", "b"]})
-    assert answer.status_code == 501
+@needs("token arrays")
+@pytest.mark.parametrize(("tokens", "many"), [([1, 2, 3], 1), ([[1, 2, 3], [4]], 2)])
+def test_tokens_in_the_place_of_texts(stack: Stack, upstream: Upstream, tokens: list[Any], many: int) -> None:
+    answer = post(stack, {"model": "embedding", "input": tokens})
+    assert [len(row["embedding"]) for row in answer.json()["data"]] == [64] * many
+    assert tokens in [(call["body"] or {}).get("input") for call in upstream.calls()]

@@ -5,7 +5,6 @@ What the vendors' own answers lead to is in test_errors.py; here a LiteLLM custo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 
 from llama_stack_provider_litellm import errors
 from tests import modes
+from tests.line import refusal
 from tests.processes import ROOT
 from tests.stack import Stack, running_stack
 from tests.test_errors import ROWS
@@ -47,7 +47,7 @@ def raising(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def ask(stack: Stack, text: str, *, stream: bool) -> httpx.Response:
     body = {"model": "raiser", "messages": [{"role": "user", "content": text}], "stream": stream}
-    return httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=20)
+    return httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=20)
 
 
 @pytest.mark.parametrize("when", ["whole", "before", "after"])
@@ -61,13 +61,10 @@ def test_each_class(raising: Stack, name: str, when: str) -> None:
         return
     bare = modes.current != "embedded" and when in BARE.get(name, ())
     kind = errors.ProxyFailed if bare else ROWS[name]
-    if when == "whole":
-        status, message = answer.status_code, answer.json()["detail"]
-    else:
-        events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
-        status, message = events[-1]["error"]["message"].split(": ", 1)
+    status, message = refusal(answer)
+    if when != "whole":
         assert ("begun" in answer.text) is (when == "after")
-    assert int(status) == kind.status_code, message
+    assert status == kind.status_code, message
     assert message.startswith("Model raiser"), message
     assert message.endswith(kind.mend)
     assert "litellm." not in message.replace("docs.litellm.ai", "")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.line import OPENAI
 from tests.stack import Stack
 
 OTHERS = 4
@@ -24,7 +25,7 @@ def body(text: str, stream: bool = False) -> dict[str, Any]:
 async def timed(client: httpx.AsyncClient, request: dict[str, Any]) -> float:
     """How long a request takes, in milliseconds."""
     began = time.perf_counter()
-    await client.post("/v1/openai/v1/chat/completions", json=request)
+    await client.post(f"{OPENAI}/chat/completions", json=request)
     return (time.perf_counter() - began) * 1000
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.differences import needs
 from tests.stack import Stack
+
+pytestmark = needs("eval")
 
 CANDIDATE: Any = {
     "type": "model",

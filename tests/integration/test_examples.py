@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.line import HEADER, words_of
 from tests.mcp_server import running
 from tests.processes import ROOT, clean_environment, free_port
 from tests.stack import Stack
@@ -95,12 +96,12 @@ def test_evaluate(demo: Stack) -> None:
 
 
 def test_errors_have_their_status_under_up(demo: Stack) -> None:
-    url = f"{demo.url}/v1/openai/v1/chat/completions"
+    url = f"{demo.openai_url}/chat/completions"
     body = {"model": "litellm/demo-chatt", "messages": [{"role": "user", "content": "hi"}]}
     unknown = httpx.post(url, json=body)
     assert unknown.status_code == 404
-    assert "Did you mean demo-chat" in unknown.json()["detail"]
-    wrong = httpx.post(url, json=body | {"model": "demo-chat"}, headers={"X-LlamaStack-Provider-Data": "{bad"})
+    assert "Did you mean demo-chat" in words_of(unknown)
+    wrong = httpx.post(url, json=body | {"model": "demo-chat"}, headers={HEADER: "{bad"})
     assert wrong.status_code == 400
 
 

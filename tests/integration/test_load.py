@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import litellm_config
+from tests.line import HEADER, LINE, OPENAI
 from tests.processes import open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
@@ -71,6 +72,9 @@ def footprint(pid: int) -> tuple[int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, len(open_files(pid))
 
 
+CHAT = f"{OPENAI}/chat/completions"
+
+
 def a_request(number: int) -> tuple[str, dict[str, Any], int, str]:
     """One of everything: path, body, the status it has to get, and what has to be in the answer."""
     word = f"load{number}x"
@@ -78,26 +82,27 @@ def a_request(number: int) -> tuple[str, dict[str, Any], int, str]:
     chat: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": f"hello {word}"}]}
     kind = number % 8
     if kind == 0:
-        return "openai/v1/embeddings", {"model": "embedding", "input": [word, "other"]}, 200, '"embedding"'
+        return f"{OPENAI}/embeddings", {"model": "embedding", "input": [word, "other"]}, 200, '"embedding"'
     if kind == 1:
-        return "openai/v1/completions", {"model": "local", "prompt": word}, 200, word
+        return f"{OPENAI}/completions", {"model": "local", "prompt": word}, 200, word
     if kind == 2:
         fault = random.choice(["error 429 retry-after=1", "error 500", "error 400"])
         status = {"error 429 retry-after=1": 429, "error 500": 502, "error 400": 400}[fault]
         return (
-            "openai/v1/chat/completions",
+            CHAT,
             {**chat, "messages": [{"role": "user", "content": f"[[{fault}]]"}]},
             status,
             "",
         )
     if kind == 3:
-        return "inference/chat-completion", {"model_id": model, "messages": chat["messages"]}, 200, word
+        body = {"model_id": model, "messages": chat["messages"]}
+        return ("/v1/inference/chat-completion", body, 200, word) if LINE.name == "0.2" else (CHAT, chat, 200, word)
     if kind == 4:
         tool = {"type": "function", "function": {"name": "f", "description": "d"}}
         text = f'[[call f {{"a": "{word}"}}]]'
         body = {**chat, "messages": [{"role": "user", "content": text}], "tools": [tool]}
-        return "openai/v1/chat/completions", body, 200, word
-    return "openai/v1/chat/completions", {**chat, "stream": kind > 5}, 200, word
+        return CHAT, body, 200, word
+    return CHAT, {**chat, "stream": kind > 5}, 200, word
 
 
 @pytest.mark.skipif("LOAD" not in os.environ, reason="two minutes that want the machine to themselves: make load")
@@ -114,7 +119,7 @@ def test_256_callers(stack: Stack) -> None:
         while time.monotonic() < until:
             path, body, status, words = a_request(number)
             data = json.dumps({"litellm_user": f"user{first}"})
-            answer = await client.post(f"/v1/{path}", json=body, headers={"X-LlamaStack-Provider-Data": data})
+            answer = await client.post(path, json=body, headers={HEADER: data})
             if answer.status_code != status or words not in answer.text:
                 wrong[f"{path} {answer.status_code} for {status}: {answer.text[:200]}"] += 1
             done += 1
@@ -129,10 +134,10 @@ def test_256_callers(stack: Stack) -> None:
     async def everything() -> None:
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
         async with httpx.AsyncClient(base_url=stack.url, timeout=60, limits=limits) as client:
-            (await client.post("/v1/openai/v1/chat/completions", json=PROBING)).raise_for_status()
+            (await client.post(CHAT, json=PROBING)).raise_for_status()
             until = time.monotonic() + SECONDS
             await asyncio.gather(watch(until), *(caller(client, number, until) for number in range(CALLERS)))
-            (await client.post("/v1/openai/v1/chat/completions", json=PROBING)).raise_for_status()
+            (await client.post(CHAT, json=PROBING)).raise_for_status()
 
     asyncio.run(everything())
     lags = sorted(json.loads((stack.folder / "lags.json").read_text()))

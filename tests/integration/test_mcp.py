@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from llama_stack_client import Agent
 
+from tests.differences import needs
 from tests.mcp_server import running_mcp_server
 from tests.stack import Stack
+
+pytestmark = needs("tool groups")
 
 
 @pytest.fixture(scope="module")

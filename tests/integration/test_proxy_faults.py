@@ -14,6 +14,7 @@ import pytest
 from tests.certificates import make_certificates
 from tests.imitation import imitation_proxy
 from tests.integration.conftest import litellm_config
+from tests.line import HEADER, refusal, words_of
 from tests.litellm_proxy import LiteLLMProxy
 from tests.middle import Middle
 from tests.stack import Stack, running_stack
@@ -54,17 +55,8 @@ def middle(line: tuple[Stack, Middle]) -> Iterator[Middle]:
 
 def ask(stack: Stack, text: str, *, stream: bool = False, **data: str) -> httpx.Response:
     body = {"model": "litellm/gpt", "messages": [{"role": "user", "content": text}], "stream": stream}
-    headers = {"X-LlamaStack-Provider-Data": json.dumps(data)}
-    return httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, headers=headers, timeout=60)
-
-
-def told(answer: httpx.Response, *, stream: bool) -> tuple[int, str]:
-    """The status and the words of an error, wherever it stands."""
-    if not stream:
-        return answer.status_code, answer.json().get("detail", answer.text)
-    (event,) = [line for line in answer.text.splitlines() if '"error"' in line]
-    status, words = json.loads(event[6:])["error"]["message"].split(": ", 1)
-    return int(status), words
+    headers = {HEADER: json.dumps(data)}
+    return httpx.post(f"{stack.openai_url}/chat/completions", json=body, headers=headers, timeout=60)
 
 
 def pieces(answer: httpx.Response) -> str:
@@ -96,7 +88,7 @@ def test_a_line_that_breaks_before_an_answer(
     stack: Stack, middle: Middle, word: str, size: int, end: str, stream: bool
 ) -> None:
     getattr(middle, end)(size, to=CHAT)
-    status, words = told(ask(stack, word, stream=stream), stream=stream)
+    status, words = refusal(ask(stack, word, stream=stream))
     assert status == 503
     assert words.startswith("Model gpt: The LiteLLM Proxy at http://127.0.0.1:")
     assert "does not answer" in words
@@ -107,7 +99,7 @@ def test_a_line_that_breaks_before_an_answer(
 def test_a_body_that_is_cut_short(stack: Stack, middle: Middle, word: str, end: str) -> None:
     # Heads of LiteLLM's are shorter than that, and this body longer.
     getattr(middle, end)(6_000, to=CHAT)
-    status, words = told(ask(stack, f"[[say {word} {'long ' * 4_000}]]"), stream=False)
+    status, words = refusal(ask(stack, f"[[say {word} {'long ' * 4_000}]]"))
     assert status == 502
     assert words.startswith("Model gpt: The LiteLLM Proxy at ")
     assert "broke its answer off" in words
@@ -119,7 +111,7 @@ def test_a_stream_that_breaks_amid_an_event(stack: Stack, middle: Middle, word: 
     getattr(middle, end)(6_000, to=CHAT)
     said = f"{word} {'long ' * 400}"
     answer = ask(stack, f"[[say {said}]]", stream=True)
-    assert told(answer, stream=True)[0] == 502
+    assert refusal(answer)[0] == 502
     assert said.startswith(pieces(answer))
     assert word in pieces(answer), "what came before the break is given"
     works(stack, word)
@@ -154,7 +146,7 @@ def test_what_is_no_answer_of_a_litellm_proxy(
     stack: Stack, middle: Middle, word: str, answer: bytes, status: int, words: str, stream: bool
 ) -> None:
     middle.replace(answer, to=CHAT, close=True)
-    found, said = told(ask(stack, word, stream=stream), stream=stream)
+    found, said = refusal(ask(stack, word, stream=stream))
     assert (found, said.startswith("Model gpt: ")) == (status, True), said
     assert words in said
     works(stack, word)
@@ -165,7 +157,7 @@ def test_a_line_that_is_cut_and_mended(stack: Stack, middle: Middle, word: str) 
     begun = len(stack.log)
     middle.cut()
     for stream in (False, True):
-        status, words = told(ask(stack, word, stream=stream), stream=stream)
+        status, words = refusal(ask(stack, word, stream=stream))
         assert status == 503
         assert "proxy.url" in words
     middle.mend()
@@ -202,7 +194,7 @@ def test_an_answer_of_100_megabytes(tmp_path: Path, word: str) -> None:
         env = {"LITELLM_MODE": "proxy", "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-a"}
         with running_stack(tmp_path, **env) as stack:
             for stream, fault in ((False, "big 100"), (True, "big-event 100")):
-                status, words = told(ask(stack, f"[[{fault}]] {word}", stream=stream), stream=stream)
+                status, words = refusal(ask(stack, f"[[{fault}]] {word}", stream=stream))
                 assert status == 502, words
             assert word in ask(stack, word).text
 
@@ -226,7 +218,7 @@ def test_an_address_that_leads_nowhere(upstream: Upstream, tmp_path: Path, word:
                 assert answer.json()["litellm"]["served_by"] == "embedded"
             else:
                 assert answer.status_code == 503
-                assert words in answer.json()["detail"]
+                assert words in words_of(answer)
             assert not proxy.seen()["requests"], "a key went to somebody who could not show who he is"
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from llama_stack_client import Agent
 
+from tests.differences import needs
 from tests.processes import ROOT
 from tests.stack import Stack
+
+pytestmark = needs("RAG tool")
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 

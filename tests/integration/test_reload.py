@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from llama_stack_provider_litellm import storage
+from tests.line import OPENAI
 from tests.processes import open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
@@ -54,7 +55,7 @@ def models(stack: Stack) -> set[str]:
 
 def ask(stack: Stack, model: str, text: str = "hi") -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
-    return httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=30)
+    return httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
 
 
 def until(true: Callable[[], object], seconds: float = 5) -> None:
@@ -207,7 +208,7 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
         text = f"[[slow 20]] one two three {word}" if stream else word
         body = {"model": "litellm/always", "messages": [{"role": "user", "content": text}], "stream": stream}
         while not over.is_set():
-            answer = await client.post("/v1/openai/v1/chat/completions", json=body)
+            answer = await client.post(f"{OPENAI}/chat/completions", json=body)
             whole = '"finish_reason":"stop"' in answer.text and '"served_by"' in answer.text
             if answer.status_code != 200 or not whole or '"error"' in answer.text:
                 failures.append(f"{answer.status_code} {answer.text[-300:]}")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import CHAT_MODELS
+from tests.line import HEADER
 from tests.mcp_server import running_mcp_server
 from tests.stack import Stack
 from tests.upstream.process import Upstream
@@ -81,7 +82,7 @@ def test_a_function_call_without_arguments(stack: Stack, model: str, plan: str) 
 
 
 def test_the_caller_reaches_a_responses_inner_call(stack: Stack, upstream: Upstream, word: str) -> None:
-    header = {"X-LlamaStack-Provider-Data": json.dumps({"litellm_user": f"user-{word}"})}
+    header = {HEADER: json.dumps({"litellm_user": f"user-{word}"})}
     stack.openai(default_headers=header).responses.create(model="litellm/gpt", input=word)
     (call,) = [call for call in upstream.calls() if word in json.dumps((call["body"] or {}).get("messages"))]
     assert call["body"]["user"] == f"user-{word}"

@@ -105,9 +105,8 @@ def test_an_alias_is_another_name(stack: Routed, word: str, prefix: str, alias: 
 
 
 def test_the_models_are_listed(stack: Routed) -> None:
-    url = f"{stack.stack.url}/v1"
-    listed = {model["identifier"] for model in stack.http.get(f"{url}/models").json()["data"]}
-    as_openai = {model["id"] for model in stack.http.get(f"{url}/openai/v1/models").json()["data"]}
+    listed = stack.stack.models().keys()
+    as_openai = {model.id for model in stack.stack.openai().models.list()}
     names = {"even", "weighted", "rated", "half", "vllm", "compatible", "acme/*", "acme/large-*"}
     names |= {"choosy", "lenient", "exact", "nickname"}
     # In mode auto it is the stack's own config that has it.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.differences import needs
 from tests.stack import Stack
+
+pytestmark = needs("shields")
 
 
 @pytest.mark.parametrize(("content", "flagged"), [("how to bake bread", False), ("how to mix poison", True)])

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests import modes
+from tests.differences import needs
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -50,7 +51,7 @@ def served(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def post(stack: Stack, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     """The answer, or the chunks of it."""
-    answer = httpx.post(f"{stack.url}/v1/openai/v1/{path}", json=body, timeout=30)
+    answer = httpx.post(f"{stack.openai_url}/{path}", json=body, timeout=30)
     assert answer.status_code == 200, answer.text
     if not body.get("stream"):
         return [answer.json()]
@@ -90,6 +91,7 @@ def test_a_text_completion(served: Stack, word: str, stream: bool) -> None:
     assert not any("litellm" in chunk for chunk in chunks)
 
 
+@needs("about embeddings")
 def test_embeddings(served: Stack, word: str) -> None:
     (answer,) = post(served, "embeddings", {"model": "embedding", "input": [word, f"{word} too"]})
     about = answer["litellm"]

@@ -18,7 +18,7 @@ def test_a_stop_is_clean(upstream: Upstream, shared_proxy: LiteLLMProxy | None, 
     env = {"PYTHONWARNINGS": "default::ResourceWarning"}
     with reaching(tmp_path, litellm_config(upstream), env, proxy=shared_proxy) as stack:
         stack.start()
-        url = f"{stack.url}/v1/openai/v1/chat/completions"
+        url = f"{stack.openai_url}/chat/completions"
         for model in ("gpt", "claude"):
             for stream in (False, True):
                 body = {"model": model, "messages": [{"role": "user", "content": word}], "stream": stream}

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tests import line
 from tests.integration.conftest import CHAT_MODELS, litellm_config
 from tests.litellm_proxy import LiteLLMProxy
-from tests.stack import RUN_CONFIG, reaching
+from tests.stack import reaching
 from tests.upstream.process import Upstream
 
 
 def test_answers_are_stored_and_listed(
     upstream: Upstream, shared_proxy: LiteLLMProxy | None, tmp_path: Path, word: str
 ) -> None:
-    text = RUN_CONFIG.read_text()
-    for line in ("inference_store:", "  type: sqlite", "  db_path:"):
-        assert f"# {line}" in text, "the run config no longer shows how"
-        text = text.replace(f"# {line}", line)
+    text = line.run_config().read_text()
+    for row in ("inference_store:", "  type: sqlite", "  db_path:"):
+        assert f"# {row}" in text, "the run config no longer shows how"
+        text = text.replace(f"# {row}", row)
     run_config = tmp_path / "run.yaml"
     run_config.write_text(text)
-    command = [str(Path(sys.executable).with_name("llama")), "stack", "run", str(run_config)]
-    with reaching(tmp_path, litellm_config(upstream), {}, command, proxy=shared_proxy) as stack:
+    with reaching(tmp_path, litellm_config(upstream), {}, line.command(run_config), proxy=shared_proxy) as stack:
         stack.start()
         client = stack.openai()
         for model in CHAT_MODELS:

@@ -50,7 +50,7 @@ def test_least_busy(stack: Routed, word: str) -> None:
     use(stack, "least-busy", *(deployment(stack.upstream, "idle", f"idle-{letter}") for letter in "ab"))
     with ExitStack() as streams:
         body = {"model": "idle", "messages": [{"role": "user", "content": f"[[slow 600]] {word}"}], "stream": True}
-        url = f"{stack.stack.url}/v1/openai/v1/chat/completions"
+        url = f"{stack.stack.openai_url}/chat/completions"
         held = []
         for _ in range(20):
             # It counts as under way from before its first chunk to its end.

@@ -16,6 +16,7 @@ import pytest
 from llama_stack_provider_litellm.config import UsageSettings
 from llama_stack_provider_litellm.usage import queries
 from llama_stack_provider_litellm.usage.database import Database
+from tests.line import HEADER, OPENAI
 from tests.litellm_proxy import litellm_proxy
 from tests.postgresql import PostgreSQL
 from tests.postgresql import shared_postgresql as shared_postgresql
@@ -79,8 +80,8 @@ class Client:
     ) -> httpx.Response:
         data = {"litellm_user": f"user-{len(text) % 5}", "litellm_tags": [self.mode], **data}
         body = {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream}
-        headers = {"X-LlamaStack-Provider-Data": json.dumps(data)}
-        answer = await self.http.post("/v1/openai/v1/chat/completions", json=body, headers=headers)
+        headers = {HEADER: json.dumps(data)}
+        answer = await self.http.post(f"{OPENAI}/chat/completions", json=body, headers=headers)
         assert answer.status_code == status, answer.text
         if status == 200 and '"error"' not in answer.text:
             self.hear(answer)
@@ -102,11 +103,11 @@ class Client:
         await self.chat(f"[[think one two three]] {text}", model_of(number), stream=number % 2 == 0)
 
     async def text(self, number: int, text: str) -> None:
-        self.hear(await self.http.post("/v1/openai/v1/completions", json={"model": "gpt", "prompt": text}))
+        self.hear(await self.http.post(f"{OPENAI}/completions", json={"model": "gpt", "prompt": text}))
 
     async def embedding(self, number: int, text: str) -> None:
         body = {"model": "embedding", "input": [text, "two words"]}
-        self.hear(await self.http.post("/v1/openai/v1/embeddings", json=body))
+        self.hear(await self.http.post(f"{OPENAI}/embeddings", json=body))
 
     async def fallback(self, number: int, text: str) -> None:
         assert about_of(await self.chat(text, "down", stream=number % 2 == 0))["fallbacks"] == 1
@@ -132,7 +133,7 @@ class Client:
     async def abandoned(self, number: int, text: str) -> None:
         messages = [{"role": "user", "content": f"[[slow 100]] {text}"}]
         body = {"model": model_of(number), "messages": messages, "stream": True}
-        async with self.http.stream("POST", "/v1/openai/v1/chat/completions", json=body) as answer:
+        async with self.http.stream("POST", f"{OPENAI}/chat/completions", json=body) as answer:
             async for line in answer.aiter_lines():
                 if "slow" in line:
                     return

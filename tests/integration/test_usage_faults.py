@@ -19,6 +19,7 @@ import pytest
 from llama_stack_provider_litellm.config import UsageSettings
 from llama_stack_provider_litellm.usage.tables import LOST
 from tests.integration.conftest import litellm_config
+from tests.line import OPENAI
 from tests.postgresql import postgresql
 from tests.small_disk import small_disk
 from tests.stack import Stack, running_stack
@@ -46,7 +47,7 @@ class Load:
             body = {"model": "gpt", "messages": [{"role": "user", "content": f"caller {number}"}]}
             began = time.monotonic()
             try:
-                answer = await client.post("/v1/openai/v1/chat/completions", json=body)
+                answer = await client.post(f"{OPENAI}/chat/completions", json=body)
             except httpx.HTTPError as exc:
                 if not self.over.is_set():
                     self.failed.append(repr(exc))

@@ -13,6 +13,7 @@ from llama_stack_provider_litellm.config import UsageSettings
 from tests.imitation import Imitation
 from tests.integration.test_usage_faults import file_settings
 from tests.integration.test_virtual_keys import on_imitation
+from tests.line import HEADER
 from tests.stack import Stack
 from tests.usage.records import rows_at, until
 
@@ -49,10 +50,10 @@ def turn(stack: Stack, **headers: str) -> tuple[str, httpx.Response]:
 @pytest.mark.parametrize(
     ("path", "body", "via"),
     [
-        ("openai/v1/chat/completions", CHAT, None),
-        ("openai/v1/chat/completions", {**CHAT, "stream": True}, None),
-        ("openai/v1/responses", {"model": "litellm/gpt", "input": "hello"}, "responses"),
-        ("openai/v1/responses", {"model": "litellm/gpt", "input": "hello", "stream": True}, "responses"),
+        ("chat/completions", CHAT, None),
+        ("chat/completions", {**CHAT, "stream": True}, None),
+        ("responses", {"model": "litellm/gpt", "input": "hello"}, "responses"),
+        ("responses", {"model": "litellm/gpt", "input": "hello", "stream": True}, "responses"),
         ("agents", None, "agents"),
     ],
     ids=["chat", "stream", "response", "streamed response", "agent"],
@@ -79,7 +80,7 @@ def test_a_request_without_an_id_has_the_one_that_the_stack_answers(served: tupl
     stack, proxy = served
     proxy.clear()
     before = len(rows_at(file_settings(stack)))
-    answer = httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=CHAT, timeout=30)
+    answer = httpx.post(f"{stack.openai_url}/chat/completions", json=CHAT, timeout=30)
     (row,) = rows(file_settings(stack), before)
     assert row["request_id"] == answer.headers["x-trace-id"]
     (asked,) = [one for one in proxy.seen()["requests"] if one["path"] == "/v1/chat/completions"]
@@ -92,7 +93,7 @@ def test_what_a_caller_says_of_the_trace_goes_before_what_came_with_the_request(
     stack, proxy = served
     proxy.clear()
     own = HEADERS["traceparent"].replace("4bf9", "ffff")
-    data = {"X-LlamaStack-Provider-Data": f'{{"litellm_headers": {{"traceparent": "{own}"}}}}'}
-    httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=CHAT, headers={**HEADERS, **data}, timeout=30)
+    data = {HEADER: f'{{"litellm_headers": {{"traceparent": "{own}"}}}}'}
+    httpx.post(f"{stack.openai_url}/chat/completions", json=CHAT, headers={**HEADERS, **data}, timeout=30)
     (asked,) = [one for one in proxy.seen()["requests"] if one["path"] == "/v1/chat/completions"]
     assert asked["headers"]["traceparent"] == own

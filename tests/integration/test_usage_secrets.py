@@ -15,6 +15,7 @@ from llama_stack_provider_litellm.usage.tables import AUDIT
 from tests.integration.conftest import OPENAI_KEY, litellm_config
 from tests.integration.metrics import collector
 from tests.integration.test_usage_faults import file_settings
+from tests.line import HEADER
 from tests.stack import running_stack
 from tests.upstream.process import Upstream
 from tests.usage.records import rows_at, until
@@ -35,7 +36,7 @@ def test_no_key_is_kept_counted_or_shown(
     in_environment = f"{word}-is-a-password"
     data = {"litellm_user": in_name, "litellm_tags": [in_name], "litellm_project": in_name, "litellm_agent": in_name}
     headers = {
-        "X-LlamaStack-Provider-Data": json.dumps(data),
+        HEADER: json.dumps(data),
         "Authorization": f"Bearer {in_header}",
         "x-request-id": in_header,
     }
@@ -55,11 +56,11 @@ def test_no_key_is_kept_counted_or_shown(
         settings = file_settings(stack)
         for number, text in enumerate(texts):
             body = {"model": "gpt", "messages": [{"role": "user", "content": text}], "stream": number % 2 == 1}
-            httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, headers=headers, timeout=30)
+            httpx.post(f"{stack.openai_url}/chat/completions", json=body, headers=headers, timeout=30)
         unknown = {"model": f"litellm/{in_name}", "messages": [{"role": "user", "content": word}]}
-        httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=unknown, headers=headers, timeout=30)
+        httpx.post(f"{stack.openai_url}/chat/completions", json=unknown, headers=headers, timeout=30)
         wild = {"model": f"wild/{in_name}", "messages": [{"role": "user", "content": word}]}
-        httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=wild, headers=headers, timeout=30)
+        httpx.post(f"{stack.openai_url}/chat/completions", json=wild, headers=headers, timeout=30)
         count = len(texts) + 1
         until(lambda: len(rows_at(settings)) == count)
         metrics.wait_for(b"gen_ai.client.operation.duration")

@@ -32,4 +32,4 @@ def test_star_to_star_serves_any_name(upstream: Upstream, tmp_path: Path, word: 
                 model=f"huggingface/{upstream.url}/trap", messages=[{"role": "user", "content": word}]
             )
         assert not [call for call in upstream.calls() if "trap" in call["path"]]
-        assert [model.identifier for model in stack.client().models.list()] == ["litellm/*"]
+        assert list(stack.models()) == ["litellm/*"]

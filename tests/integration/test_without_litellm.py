@@ -28,7 +28,7 @@ def test_a_proxy_is_enough(tmp_path: Path, path: str, word: str) -> None:
     with imitation_proxy() as proxy:
         env = {"LITELLM_MODE": "proxy", "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-a"}
         with running_stack(tmp_path, PYTHONPATH=path, **env) as stack:
-            url = f"{stack.url}/v1/openai/v1"
+            url = f"{stack.openai_url}"
             for stream in (False, True):
                 body = {"model": "gpt", "messages": [{"role": "user", "content": word}], "stream": stream}
                 assert word in httpx.post(f"{url}/chat/completions", json=body, timeout=30).text

@@ -12,7 +12,7 @@ from typing import Any
 
 from .brain import Ask, Message, Tool, result_text
 from .schema import Json
-from .wire import BadRequest, digest, required
+from .wire import BadRequest, bounded, digest, required
 
 _BODY = {"contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "generationConfig"}
 _BODY |= {"cachedContent", "serviceTier", "store", "model", "stream"}
@@ -36,6 +36,7 @@ def read_request(body: Json) -> Ask:
     _refuse_unknown(body, _BODY, "")
     config = settings(body)
     _refuse_unknown(config, _CONFIG, " at 'generation_config'")
+    bounded(config, "logprobs", 0, 20)
     count = field(config, "candidateCount")
     if count is not None and not 1 <= count <= 8:
         raise BadRequest("The specified candidate count is outside the supported range: [1, 8].")

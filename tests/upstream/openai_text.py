@@ -19,7 +19,7 @@ from .brain import Ask, Message, Reply, decide, pieces
 from .directives import Fault
 from .openai_wire import OpenAIErrors, usage
 from .schema import Json
-from .wire import BadRequest, Frame, about, as_list, required, sse
+from .wire import BadRequest, Frame, about, as_list, bounded, required, sse
 
 
 class Completions(OpenAIErrors):
@@ -27,6 +27,8 @@ class Completions(OpenAIErrors):
 
     def read(self, body: Json) -> Ask:
         required(body, "model", "prompt")
+        bounded(body, "n", 1, 128)
+        bounded(body, "logprobs", 0, 5)
         return _asks(body)[-1]
 
     def answer(self, body: Json, ask: Ask, fault: Fault | None) -> Json:
@@ -77,6 +79,7 @@ class Embeddings(OpenAIErrors):
 
     def read(self, body: Json) -> Ask:
         required(body, "model", "input")
+        bounded(body, "dimensions", 1, 4096)
         return Ask(body["model"], tuple(Message("user", text) for text in _texts(body["input"])))
 
     def answer(self, body: Json, ask: Ask, fault: Fault | None) -> Json:

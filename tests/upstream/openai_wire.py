@@ -18,7 +18,7 @@ from uuid import uuid4
 from .brain import Ask, Message, Reply, Tool, decide, pieces, result_text, text_of
 from .directives import Fault
 from .schema import Json
-from .wire import BadRequest, Frame, about, as_list, digest, required, size, slices, sse
+from .wire import BadRequest, Frame, about, as_list, bounded, digest, required, size, slices, sse
 
 _INVALID = "invalid_request_error"
 _CODES = {
@@ -75,6 +75,8 @@ class ChatCompletions(OpenAIErrors):
 
     def read(self, body: Json) -> Ask:
         required(body, "model", "messages")
+        bounded(body, "n", 1, 128)
+        bounded(body, "top_logprobs", 0, 20)
         _check_tool_answers(body["messages"])
         system = [text_of(m.get("content")) for m in body["messages"] if m["role"] in ("system", "developer")]
         form = body.get("response_format") or {}

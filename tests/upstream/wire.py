@@ -98,6 +98,13 @@ def required(body: Json, *names: str) -> None:
             raise BadRequest(f"Missing required parameter: '{name}'")
 
 
+def bounded(body: Json, name: str, least: int, most: int) -> None:
+    """Raises `BadRequest` for a number out of bounds, as vendors do: an answer of that size would fill the machine."""
+    value = body.get(name)
+    if value is not None and not (isinstance(value, int) and least <= value <= most):
+        raise BadRequest(f"Invalid '{name}': expected an integer from {least} to {most}.")
+
+
 def as_list(value: Any) -> list[Any]:
     """`value` itself if it is a list, nothing for None, else a list of one."""
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 
-_COMMANDS = ("up", "models", "check", "reload", "doctor", "usage")
+_COMMANDS = ("up", "models", "check", "reload", "doctor", "usage", "render")
 
 
 class _Commands(click.Group):

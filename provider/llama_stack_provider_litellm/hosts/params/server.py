@@ -15,7 +15,7 @@ from typing import Any
 from ...catalog import Catalog
 from ..installed import API, LINE, api, core
 from ..origin import noticing
-from ..server import marking_unreadable, plain_errors, replace
+from ..server import log_briefly, marking_unreadable, plain_errors, replace
 from . import vector_stores
 from .refusals import NotFound, Refused
 
@@ -39,6 +39,7 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
         replace(routes, "get_sse_error_message", _with_our_words)
     for name in (f"{API}.inference.fastapi_routes", server.__name__):
         logging.getLogger(name).addFilter(plain_errors)
+    log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING")
     vector_stores.install(catalog, provider_id)
 
 

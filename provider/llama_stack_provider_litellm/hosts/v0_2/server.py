@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -18,11 +16,10 @@ from llama_stack.apis.common.errors import ModelTypeError
 from llama_stack.core import request_headers
 from llama_stack.core.server import server
 from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
-from rich.logging import RichHandler
 
 from ...errors import RequestError
 from .. import origin
-from ..server import marking_unreadable, plain_errors, replace
+from ..server import log_briefly, marking_unreadable, plain_errors, replace
 
 _HEADER = "X-LlamaStack-Provider-Data"
 
@@ -36,12 +33,7 @@ def install() -> None:
         replace(module, "user_from_scope", functools.partial(origin.noticing, host_id=_trace_id))
         replace(module, "preserve_contexts_async_generator", origin.carrying)
         logging.getLogger(module.__name__).addFilter(plain_errors)
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, RichHandler):
-            handler.addFilter(_Plainly(handler))
-    if not re.search(r"=(info|debug)", os.environ.get("LLAMA_STACK_LOGGING", "").lower()):
-        # A line per request through rich costs a fifth of the request.
-        logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
+    log_briefly("LLAMA_STACK_LOGGING")
 
 
 def _trace_id() -> str | None:
@@ -69,19 +61,3 @@ def _translate(original: Any) -> Any:
         return original(exc)
 
     return translate_exception
-
-
-class _Plainly(logging.Filter):
-    """Writes plain records past rich, which takes a millisecond for a line, and brackets for its own markup."""
-
-    def __init__(self, handler: RichHandler) -> None:
-        super().__init__()
-        self._handler = handler
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not getattr(record, "plain", False):
-            return True
-        out = self._handler.console.file
-        out.write(f"{record.levelname:<8} {self._handler.format(record)}\n")
-        out.flush()
-        return False

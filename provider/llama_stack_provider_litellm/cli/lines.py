@@ -1,0 +1,100 @@
+"""The server lines that this package serves, as the command line needs to know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from ..config import Mode
+
+Name = Literal["0.2", "0.7", "ogx"]
+
+RUN_CONFIGS: dict[Mode, str] = {"embedded": "run.yaml", "proxy": "proxy.yaml", "auto": "auto.yaml"}
+"""The file of each mode's run config, in the folder of its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A generation of the server."""
+
+    name: Name
+    distribution: str
+    """What is installed of it: a distribution's name."""
+    release: str
+    """The release that is tested, in words."""
+    header: str
+    """The header that it takes provider data from."""
+    folder: str
+    """Where its run configs are, below `run_configs`."""
+    run: str
+    """The command that starts it, before the run config's path."""
+    module: tuple[str, ...]
+    """The same, as a module for Python's `-m` with its arguments."""
+    logging: str
+    """The variable that says what it logs."""
+    options: tuple[str, ...] = ()
+    """What the command takes after the run config's path."""
+    builds: bool = False
+    """Whether it has `llama stack build`."""
+
+    def command(self, run_config: str) -> str:
+        """The command line that starts it on a run config, for a user to enter."""
+        return " ".join((self.run, run_config, "--port 8321", *self.options))
+
+
+LINES: dict[Name, Line] = {
+    line.name: line
+    for line in (
+        Line(
+            name="0.2",
+            distribution="llama-stack",
+            release="Llama Stack 0.2.24",
+            header="X-LlamaStack-Provider-Data",
+            folder=".",
+            run="llama stack run",
+            # The server itself: `llama stack run` makes a folder named None where it is started.
+            module=("llama_stack.core.server.server",),
+            logging="LLAMA_STACK_LOGGING",
+            builds=True,
+        ),
+        Line(
+            name="0.7",
+            distribution="llama-stack",
+            release="Llama Stack 0.7.3",
+            header="X-LlamaStack-Provider-Data",
+            folder="llama-stack-0.7",
+            run="llama stack run",
+            module=("llama_stack.cli.llama", "stack", "run"),
+            logging="LLAMA_STACK_LOGGING",
+        ),
+        Line(
+            name="ogx",
+            distribution="ogx",
+            release="OGX 1.x",
+            header="X-OGX-Provider-Data",
+            folder="ogx",
+            run="ogx run",
+            module=("ogx.cli.ogx", "run"),
+            logging="OGX_LOGGING",
+            # Without a certificate it starts only when told to.
+            options=("--insecure",),
+        ),
+    )
+}
+
+
+def installed() -> tuple[Line, str] | None:
+    """The line that is installed, with its release; None for none. OGX goes first, as where this package is loaded."""
+    return next(_installed(), None)
+
+
+def _installed() -> Iterator[tuple[Line, str]]:
+    for distribution in ("ogx", "llama-stack"):
+        try:
+            version = metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+        if version:
+            yield LINES["ogx" if distribution == "ogx" else "0.2" if version.startswith("0.2.") else "0.7"], version
