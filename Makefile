@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up proxy test test-modes load check docs lock wheel services clean
+.PHONY: help up proxy test test-modes test-all load check docs configs lock wheel services clean
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
@@ -86,6 +86,15 @@ docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -m tests.config_page
 	$(BIN)/python -m tests.provider_page
 	$(BIN)/python -m tests.usage_picture
+
+# The path is written down in each file's head.
+configs: .venv/installed ## Write the build and run configs anew, of one set of templates
+	@for mode in embedded:run proxy:proxy auto:auto; do \
+		for host in 0.2: 0.7:llama-stack-0.7/ ogx:ogx/; do \
+			.venv/bin/llama-stack-litellm render --force --host $${host%%:*} --mode $${mode%%:*} \
+				--run run_configs/$${host#*:}$${mode#*:}.yaml --build distribution/build.yaml >/dev/null || exit 1; \
+		done; \
+	done
 
 wheel: .venv/installed ## Make the wheel, into dist/
 	@rm -rf dist

@@ -19,7 +19,7 @@ LINE, RELEASE = _installed
 
 HOST = LINE.name if LINE.name != "ogx" else "ogx14" if RELEASE.startswith("1.4.") else "ogx15"
 """What `make test HOST=…` calls it."""
-OPENAI = "/v1/openai/v1" if LINE.name == "0.2" else "/v1"
+OPENAI = LINE.openai
 """Where it has OpenAI's API."""
 HEADER = LINE.header
 """Where it takes provider data from."""

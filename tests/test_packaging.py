@@ -106,7 +106,7 @@ def test_the_proxy_is_of_the_embedded_release() -> None:
     assert GROUPS["proxy"] == [line.replace("litellm", "litellm[proxy]") for line in EXTRAS["embedded"][:1]]
 
 
-@pytest.mark.parametrize("version", ["1.82.7", "1.82.8", "1.83.0", "1.107.0rc2", "1.107.0"])
+@pytest.mark.parametrize("version", ["1.82.7", "1.82.8", "1.83.0", "1.107.0rc2", "1.107.0", "1.109.0"])
 def test_embedded_extra_shuts_out(version: str) -> None:
     (line,) = [line for line in EXTRAS["embedded"] if line.startswith("litellm")]
     assert not Requirement(line).specifier.contains(version, prereleases=True)

@@ -23,7 +23,7 @@ def get_provider_spec() -> Any:
         config_class=f"{_PACKAGE}.config.LiteLLMConfig",
         provider_data_validator=f"{_PACKAGE}.config.ProviderData",
         # The same bounds as the extra `embedded` in pyproject.toml; a test keeps them equal.
-        pip_packages=["litellm>=1.106.2,<1.107", "watchfiles>=1.1"],
+        pip_packages=["litellm>=1.106.2,!=1.107.*,<1.109", "watchfiles>=1.1"],
         description="Any model that LiteLLM reaches, configured by a LiteLLM config.yaml.",
     )
 

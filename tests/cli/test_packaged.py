@@ -13,7 +13,10 @@ import pytest
 from llama_stack_provider_litellm.cli.packaged import packaged
 from tests.processes import ROOT
 
-FILES = ("requirements/llama-stack-0.2.txt", "run_configs/run.yaml")
+FILES = (
+    *(f"requirements/{name}.txt" for name in ("llama-stack-0.2", "llama-stack-0.7", "ogx-1.4", "ogx-1.5")),
+    *(f"run_configs/{name}run.yaml" for name in ("", "llama-stack-0.7/", "ogx/")),
+)
 WHERE = "from llama_stack_provider_litellm.cli.packaged import packaged; print(packaged('requirements'))"
 
 

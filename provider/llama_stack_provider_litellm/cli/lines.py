@@ -24,6 +24,8 @@ class Line:
     """What is installed of it: a distribution's name."""
     release: str
     """The release that is tested, in words."""
+    openai: str
+    """Where it has OpenAI's API."""
     header: str
     """The header that it takes provider data from."""
     folder: str
@@ -51,6 +53,7 @@ LINES: dict[Name, Line] = {
             name="0.2",
             distribution="llama-stack",
             release="Llama Stack 0.2.24",
+            openai="/v1/openai/v1",
             header="X-LlamaStack-Provider-Data",
             folder=".",
             run="llama stack run",
@@ -63,6 +66,7 @@ LINES: dict[Name, Line] = {
             name="0.7",
             distribution="llama-stack",
             release="Llama Stack 0.7.3",
+            openai="/v1",
             header="X-LlamaStack-Provider-Data",
             folder="llama-stack-0.7",
             run="llama stack run",
@@ -73,6 +77,7 @@ LINES: dict[Name, Line] = {
             name="ogx",
             distribution="ogx",
             release="OGX 1.x",
+            openai="/v1",
             header="X-OGX-Provider-Data",
             folder="ogx",
             run="ogx run",

@@ -21,9 +21,7 @@ class RenderError(LiteLLMProviderError):
 
 
 @click.command()
-@click.option(
-    "--host", type=click.Choice(_HOSTS), help="The server line; without it the one that is installed, or 0.2."
-)
+@click.option("--host", type=click.Choice(_HOSTS), help="The server line. [default: the one that is installed]")
 @click.option("--mode", type=click.Choice(get_args(Mode)), default="embedded", show_default=True)
 @click.option(
     "--run", "run_config", type=click.Path(dir_okay=False, path_type=Path), default="run.yaml", show_default=True

@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import LiteLLMProviderError
+from .lines import Line
 
 _BOOT_SECONDS = 120
 _STOP_SECONDS = 15
@@ -34,13 +35,17 @@ class Server:
     With ``log_file`` the server's output goes there, without it to this process's own.
     """
 
-    def __init__(self, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, line: Line, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.openai_url = self.url + line.openai
         self._port = port
         self.log_file = log_file
         self._environment = dict(environment)
-        # The module, not `llama stack run`: that makes a folder named None where it is started.
-        self._command = [sys.executable, "-m", "llama_stack.core.server.server", str(run_config), "--port", str(port)]
+        self._line = line
+        options = ["--port", str(port), *line.options]
+        self._command = [sys.executable, "-m", *line.module, str(run_config), *options]
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
 
@@ -83,10 +88,12 @@ class Server:
             raise SystemExit(130)
         raise ServerError(f"Llama Stack did not start.{self._log_tail()}")
 
-    def models(self) -> list[dict[str, Any]]:
-        """The models that the server lists."""
-        listed: list[dict[str, Any]] = self._get("/v1/models")["data"]
-        return listed
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What the server says of each of the models that it lists, by the model's id."""
+        rows = self._get("/v1/models")["data"]
+        if self._line.name == "0.2":
+            return {row["identifier"]: {"model_type": row["model_type"], **row["metadata"]} for row in rows}
+        return {row["id"]: row["custom_metadata"] for row in rows}
 
     def warnings(self) -> list[str]:
         """What this package warned of while the server started, one line each."""

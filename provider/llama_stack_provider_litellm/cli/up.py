@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from rich.markup import escape
 from .. import settings, storage
 from ..config import LiteLLMConfig, Mode
 from ..engines.proxy import ProxyEngine
-from . import options
+from . import lines, options
 from .console import clear_errors, err, out, table
 from .discover import discover
 from .guards import guard_among
+from .lines import Line
 from .packaged import packaged
-from .server import Server
+from .server import Server, ServerError
 
 
 @click.command()
@@ -41,8 +43,10 @@ def up(path: str | None, mode: Mode, proxy_url: str, port: int, run_config: str 
         config = settings.load(path or found_config(store)) if mode != "proxy" else None
         sources = [asked.proxy.url] if mode != "embedded" else []
         sources += [str(config.path)] if config else []
+        line = installed_line()
         server = Server(
-            run_config=Path(run_config) if run_config else packaged_run_config(),
+            line,
+            run_config=Path(run_config) if run_config else packaged_run_config(line),
             port=port,
             log_file=None if verbose else store / "server.log",
             environment=_environment(asked, config, store),
@@ -57,9 +61,18 @@ def up(path: str | None, mode: Mode, proxy_url: str, port: int, run_config: str 
     out.print("Stopped.")
 
 
-def packaged_run_config() -> Path:
-    """The run config that comes with the package."""
-    return packaged("run_configs") / "run.yaml"
+def installed_line() -> Line:
+    """The server line that is installed. Raises ServerError for none."""
+    found = lines.installed()
+    if found is None:
+        wanted = shlex.quote("llama-stack-provider-litellm[distribution]")
+        raise ServerError(f"No Llama Stack is installed: there is nothing to start. Install one: pip install {wanted}")
+    return found[0]
+
+
+def packaged_run_config(line: Line) -> Path:
+    """The run config for a line that comes with the package."""
+    return packaged("run_configs") / line.folder / lines.RUN_CONFIGS["embedded"]
 
 
 def found_config(store: Path, out: Console = out) -> Path | None:
@@ -121,16 +134,15 @@ def _announce(server: Server, source: str) -> None:
         )
         return
     shown = table("model", "type", "dimension")
-    for model in models:
-        metadata = model["metadata"]
-        kind = model["model_type"] + (" (wildcard)" if metadata.get("wildcard") else "")
-        shown.add_row(model["identifier"], kind, str(metadata.get("embedding_dimension", "")))
-    chat = next((model["identifier"] for model in models if model["model_type"] == "llm"), models[0]["identifier"])
+    for name, facts in models.items():
+        kind = facts["model_type"] + (" (wildcard)" if facts.get("wildcard") else "")
+        shown.add_row(name, kind, str(facts.get("embedding_dimension", "")))
+    chat = next((name for name, facts in models.items() if facts["model_type"] == "llm"), next(iter(models)))
     out.print(f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  [dim](models from {source})[/dim]\n")
     out.print(shown)
     out.print(
-        "\n[dim]from llama_stack_client import LlamaStackClient[/dim]\n"
-        f'[dim]client = LlamaStackClient(base_url="{server.url}")[/dim]\n'
+        "\n[dim]from openai import OpenAI[/dim]\n"
+        f'[dim]client = OpenAI(base_url="{server.openai_url}", api_key="unused")[/dim]\n'
         f'[dim]print(client.chat.completions.create(model="{chat}", '
         'messages=\\[{"role": "user", "content": "Hello"}]).choices\\[0].message.content)[/dim]'
     )

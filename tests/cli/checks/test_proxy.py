@@ -120,7 +120,7 @@ def test_the_proxys_own_release(machine: Machine, version: str, severity: str, w
         done = machine.doctor("--mode", "proxy", LITELLM_PROXY_URL=url)
     found = done.one("proxy", severity, f"The proxy runs litellm {version}, which")
     assert what in found["what"]
-    assert found["mend"].startswith("Install litellm[proxy]<1.107,>=1.106.2 where it runs.")
+    assert found["mend"].startswith("Install litellm[proxy]!=1.107.*,<1.109,>=1.106.2 where it runs.")
     assert done.one("proxy", "ok", f"(litellm {version})")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.machine import Machine
 
-LITELLM = ["litellm<1.107,>=1.106.2"]
+LITELLM = ["litellm!=1.107.*,<1.109,>=1.106.2"]
 
 
 def mends(*wanted: str) -> str:
@@ -68,7 +68,8 @@ def test_ogx_takes_mcp_2(machine: Machine) -> None:
     machine.install("ogx", "1.5.0")
     machine.install("mcp", "2.2.0")
     done = machine.doctor("--mode", "proxy")
-    assert [one for one in done.of("versions") if one["what"].startswith("mcp")] == []
+    (found,) = [one for one in done.of("versions") if one["what"].startswith("mcp")]
+    assert (found["severity"], "was tested" in found["what"]) == ("note", True)
 
 
 def test_no_greenlet(machine: Machine) -> None:
@@ -101,7 +102,7 @@ def test_litellm_with_known_holes(machine: Machine) -> None:
         assert found["mend"] == mends(*LITELLM)
 
 
-@pytest.mark.parametrize("version", ["1.106.1", "1.107.0rc2", "1.107.0"])
+@pytest.mark.parametrize("version", ["1.106.1", "1.107.0rc2", "1.107.0", "1.109.3"])
 def test_litellm_out_of_bounds(machine: Machine, version: str) -> None:
     machine.install("litellm", version)
     machine.write("litellm", "raise ImportError('imported')")
@@ -137,7 +138,36 @@ def test_what_the_run_config_needs(machine: Machine) -> None:
 
 
 def test_a_host_of_another_line(machine: Machine) -> None:
-    machine.install("llama-stack", "0.7.3")
-    found = machine.doctor("--mode", "proxy").one("versions", "error", "llama-stack 0.7.3")
-    assert "serves llama-stack 0.2." in found["what"]
+    machine.install("llama-stack", "0.3.5")
+    found = machine.doctor("--mode", "proxy").one("versions", "error", "llama-stack 0.3.5")
+    assert "serves llama-stack==0.2.24 or llama-stack==0.7.3 or ogx<1.6,>=1.4." in found["what"]
     assert found["mend"] == mends("llama-stack-provider-litellm[distribution]")
+
+
+@pytest.mark.parametrize(("host", "version"), [("llama-stack", "0.7.3"), ("ogx", "1.4.0"), ("ogx", "1.5.0")])
+def test_each_line_is_served(machine: Machine, host: str, version: str) -> None:
+    machine.install(host, version)
+    done = machine.doctor("--mode", "proxy")
+    assert [one for one in done.of("versions", "error") if one["what"].startswith(f"{host} ")] == []
+    assert "asks for ==0.2.24" not in done.out
+
+
+def test_another_patch_of_a_line(machine: Machine) -> None:
+    machine.install("llama-stack", "0.7.4")
+    done = machine.doctor("--mode", "proxy")
+    assert "asks for ==0.7.3." in done.one("versions", "warning", "llama-stack 0.7.4 is installed")["what"]
+    assert [one for one in done.of("versions", "error") if one["what"].startswith("llama-stack ")] == []
+
+
+def test_ogx_beside_another_release_of_its_api(machine: Machine) -> None:
+    machine.install("ogx", "1.4.0")
+    machine.install("ogx-api", "1.5.0")
+    found = machine.doctor("--mode", "proxy").one("versions", "error", "ogx-api 1.5.0 is installed beside ogx 1.4.0")
+    assert found["mend"] == f"{sys.executable} -m pip install ogx-api==1.4.0"
+
+
+def test_no_tokenizer(machine: Machine) -> None:
+    machine.uninstall("llama-stack", "litellm")
+    machine.install("ogx", "1.5.0")
+    assert machine.doctor("--mode", "proxy").one("versions", "note", "brings the tokenizer cl100k_base")
+    assert "cl100k_base" not in machine.doctor("--mode", "proxy", TIKTOKEN_CACHE_DIR="/x").out

@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 
 from ...config import Mode
+from .. import lines
 from .finding import Finding
-from .releases import installed, line_of
-
-# The header that a host takes provider data from, by its distribution's name.
-_HEADERS = {"llama-stack": "X-LlamaStack-Provider-Data", "ogx": "X-OGX-Provider-Data"}
+from .releases import line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +26,20 @@ class Host:
 
 def installed_host() -> Host | None:
     """The host that is installed, by its metadata."""
-    return next((Host(name, version) for name in _HEADERS if (version := installed(name))), None)
+    found = lines.installed()
+    return Host(found[0].distribution, found[1]) if found else None
 
 
 def header(mode: Mode, port: int) -> Finding:
     """The header in which a caller says who asks, for this host, with an example to copy."""
-    host = installed_host()
-    if host is None:
-        words = " or ".join(f"{name} (with {host_name})" for host_name, name in _HEADERS.items())
+    found = lines.installed()
+    if found is None:
+        headers = {line.distribution: line.header for line in lines.LINES.values()}
+        words = " or ".join(f"{name} (with {host_name})" for host_name, name in headers.items())
         return Finding("callers", "note", f"A request says who asks in the header {words}.")
     data: dict[str, object] = {"litellm_user": "ann", "litellm_tags": ["team-a"]}
     if mode != "embedded":
         data["litellm_api_key"] = "<virtual key>"
-    name = _HEADERS[host.name]
+    name = found[0].header
     example = f"curl -H '{name}: {json.dumps(data)}' http://127.0.0.1:{port}/v1/models"
     return Finding("callers", "note", f"A request says who asks in the header {name}, in JSON. For example:\n{example}")

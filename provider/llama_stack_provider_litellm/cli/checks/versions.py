@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -69,24 +70,35 @@ def _traps(host: Host | None) -> Iterator[tuple[str, Finding]]:
     """What pip installs without a word, and the host dies of."""
     if host is None:
         return
-    mcp = installed("mcp")
+    mcp, api = installed("mcp"), installed("ogx-api")
     if host.name == "llama-stack" and mcp and not within(mcp, "<2"):
         what = f"mcp {mcp} is installed, and {host.name} {host.version} dies of mcp 2 when it is imported (McpError)."
         yield "mcp", Finding(_SUBJECT, "error", what, install("mcp>=1.8.1,<2"))
+    if host.name == "ogx" and api and api != host.version:
+        what = f"ogx-api {api} is installed beside ogx {host.version}: they work in the same release only."
+        yield "ogx-api", Finding(_SUBJECT, "error", what, install(f"ogx-api=={host.version}"))
+    if host.line != "llama-stack 0.2" and installed("litellm") is None and not os.environ.get("TIKTOKEN_CACHE_DIR"):
+        what = (
+            "litellm, which brings the tokenizer cl100k_base, is not installed: the host's vector stores fetch it from "
+            "the network when they start, and a start without one fails."
+        )
+        mend = f"{install(litellm_releases.bounds())}; or set TIKTOKEN_CACHE_DIR to a folder that has it."
+        yield "tiktoken", Finding(_SUBJECT, "note", what, mend)
     if installed("greenlet") is None:
         what = "greenlet is not installed: SQLAlchemy needs it, and the host dies when it starts."
         yield "greenlet", Finding(_SUBJECT, "error", what, install("sqlalchemy[asyncio]>=2.0.41"))
 
 
 def _host(host: Host | None) -> Iterator[tuple[str, Finding]]:
-    extras = _host_extras()
-    if not extras:
+    served = _served()
+    if not served:
         return
-    mend = install(f"{OURS}[{next(iter(extras.values()))}]")
+    mend = install(f"{OURS}[{served[0].extra}]")
     if host is None:
         yield "llama-stack", Finding(_SUBJECT, "error", "No Llama Stack is installed: there is nothing to start.", mend)
-    elif host.line not in extras:
-        what = f"{host.name} {host.version} is installed; this release of {OURS} serves {' or '.join(extras)}."
+    elif _extra_of(host) is None:
+        lines = " or ".join(map(str, served))
+        what = f"{host.name} {host.version} is installed; this release of {OURS} serves {lines}."
         yield host.name, Finding(_SUBJECT, "error", what, mend)
 
 
@@ -95,7 +107,7 @@ def _needs(host: Host | None, mode: Mode) -> Iterator[tuple[str, Finding]]:
     wanted = {"": "this package needs it.", "embedded": "embedded mode needs it."}
     if mode == "proxy":
         del wanted["embedded"]
-    if host and (extra := _host_extras().get(host.line)):
+    if host and (extra := _extra_of(host)):
         wanted[extra] = "the run config that comes with this package needs it."
     for needed in requirements(OURS):
         if needed.extra not in wanted:
@@ -131,10 +143,20 @@ def _untested(host: Host | None) -> Iterator[tuple[str, Finding]]:
             yield name, Finding(_SUBJECT, "note", what, install(f"{name}=={tested[name]}"))
 
 
-def _host_extras() -> dict[str, str]:
-    """The lines of hosts that this package serves, each with the extra that brings it."""
-    hosts = [one for one in requirements(OURS) if one.extra and one.name in {"llama-stack", "ogx"}]
-    return {f"{one.name} {line_of(_version_in(one))}": one.extra for one in hosts}
+def _served() -> list[Requirement]:
+    """The hosts that this package serves, each with the extra that brings it."""
+    return [one for one in requirements(OURS) if one.extra and one.name in {"llama-stack", "ogx"}]
+
+
+def _extra_of(host: Host) -> str | None:
+    """The extra that brings a host of this line."""
+    fits = (one.extra for one in _served() if one.name == host.name and _has_line(one, host))
+    return next(fits, None)
+
+
+def _has_line(needed: Requirement, host: Host) -> bool:
+    # Another patch of a line is served too, and named as untested.
+    return within(host.version, needed.specifier) or host.line == f"{needed.name} {line_of(_version_in(needed))}"
 
 
 def _version_in(requirement: Requirement) -> str:
