@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -14,6 +14,9 @@ from ..caller import Caller
 from ..catalog import Catalog
 from .served import Served
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from .messages import Message
 
 Changed = Callable[[], None]
 """Called when an engine has found by itself that there are other models than before."""
@@ -80,6 +83,15 @@ class Engine(Protocol):
 
     async def rerank(self, request: Request, caller: Caller) -> Ranking:
         """``documents`` by relevance to ``query``, best first, at most ``top_n``."""
+
+    async def messages(self, request: Request, caller: Caller) -> Message:
+        """An answer of Anthropic's Messages API (``POST /v1/messages``); ``request`` is a body of it."""
+
+    async def messages_stream(self, request: Request, caller: Caller) -> Stream[Message]:
+        """The same in events."""
+
+    async def count_tokens(self, request: Request, caller: Caller) -> int:
+        """The tokens of what ``messages`` would be asked (``POST /v1/messages/count_tokens``)."""
 
     def redact(self, text: str) -> str:
         """The text without the keys that the engine knows, and without what looks like one."""

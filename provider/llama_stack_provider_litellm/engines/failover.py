@@ -14,6 +14,7 @@ from ..caller import Caller
 from ..catalog import Catalog
 from ..errors import KeyNeedsProxy, ProxyGone
 from .base import Changed, Engine, Ranking, Request
+from .messages import Message
 from .proxy import ProxyEngine
 from .stream import Stream
 
@@ -90,6 +91,18 @@ class FailoverEngine:
     async def rerank(self, request: Request, caller: Caller) -> Ranking:
         ranked: Ranking = await self._serve("rerank", request, caller)
         return ranked
+
+    async def messages(self, request: Request, caller: Caller) -> Message:
+        answer: Message = await self._serve("messages", request, caller)
+        return answer
+
+    async def messages_stream(self, request: Request, caller: Caller) -> Stream[Message]:
+        stream: Stream[Message] = await self._serve("messages_stream", request, caller)
+        return stream
+
+    async def count_tokens(self, request: Request, caller: Caller) -> int:
+        counted: int = await self._serve("count_tokens", request, caller)
+        return counted
 
     async def _serve(self, method: str, request: Request, caller: Caller) -> Any:
         model = request["model"]

@@ -23,6 +23,7 @@ from ..wording import words_of
 from . import answers, budgets, caching, embedding, identity, library, parameters, served
 from .base import Changed, Ranking, Request
 from .callbacks import Callbacks
+from .messages import AsChat, Message
 from .running import RunningRouter, replacing
 from .stream import Stream, cancelled_read
 
@@ -210,9 +211,45 @@ class RouterEngine:
     async def rerank(self, request: Request, caller: Caller) -> Ranking:
         return await self._call("arerank", request, caller, _read_as(answers.reranked))
 
+    async def messages(self, request: Request, caller: Caller) -> Message:
+        chat = await self._as_chat(request)
+
+        def read(answer: Any, about: Callable[..., served.Served]) -> Message:
+            return chat.message(answer, about())
+
+        return await self._call("acompletion", chat.request, caller, read)
+
+    async def messages_stream(self, request: Request, caller: Caller) -> Stream[Message]:
+        chat = await self._as_chat(request)
+        return await self._stream("acompletion", chat.request, caller, chat.events, raw=True)
+
+    async def count_tokens(self, request: Request, caller: Caller) -> int:
+        import litellm
+
+        chat = (await self._as_chat({**request, "max_tokens": 1})).request
+        counted = {name: chat[name] for name in ("messages", "tools", "tool_choice") if name in chat}
+        model = await self._vendors_model(request["model"])
+        return await _in_thread(partial(litellm.token_counter, model=model, **counted))
+
+    async def _as_chat(self, request: Request) -> AsChat:
+        return AsChat(request, await self._vendors_model(request["model"]))
+
+    async def _vendors_model(self, model: str) -> str:
+        """LiteLLM's name of what serves a model: of its first deployment, where there are several."""
+        deployments = (await self._ready()).catalog.deployments(model)
+        name = str(deployments[0]["litellm_params"]["model"]) if deployments else model
+        return model if "*" in name else name
+
     async def _stream(
-        self, method: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
+        self,
+        method: str,
+        request: Request,
+        caller: Caller,
+        convert: Callable[..., AsyncIterator[Any]],
+        *,
+        raw: bool = False,
     ) -> Stream[Any]:
+        """``convert`` makes ours of the chunks' data; of LiteLLM's own chunks, if ``raw``."""
         # Without usage LiteLLM logs a stream with 0 tokens and no cost.
         options = {**(request.get("stream_options") or {}), "include_usage": True}
         streamed = {**request, "stream": True, "stream_options": options}
@@ -220,7 +257,7 @@ class RouterEngine:
         explain = partial(models.error, model=request["model"])
 
         def read(call: Any, about: Callable[..., served.Served]) -> Stream[Any]:
-            chunks = (_data(chunk) async for chunk in call)
+            chunks = call if raw else (_data(chunk) async for chunk in call)
             return Stream(call, lambda _: convert(chunks, about), explain, about=about, abandon=cancelled_read)
 
         return await self._call(method, streamed, caller, read)

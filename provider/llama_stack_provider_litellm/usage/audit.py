@@ -8,6 +8,7 @@ from typing import Any
 
 from openai import BaseModel
 
+from ..engines.messages import Message
 from .call import Call
 
 _NO_QUESTION = ("stream_options", "greedy")
@@ -53,6 +54,9 @@ class Pieces:
 
     def add(self, chunk: Any) -> None:
         """Take in what a chunk brings."""
+        if isinstance(chunk, Message):
+            self._add_event(chunk.data)
+            return
         for choice in chunk.choices:
             whole = self._choices.setdefault(choice.index, _Choice())
             # A chat's choice has a delta, a text completion's has the text itself.
@@ -67,6 +71,16 @@ class Pieces:
                 whole.add_call(piece)
                 self.letters += len(getattr(piece.function, "arguments", None) or "") + 60
             whole.finish = choice.finish_reason or whole.finish
+
+    def _add_event(self, event: dict[str, Any]) -> None:
+        """Each block of a message is a choice of its own here."""
+        if event.get("type") not in ("content_block_start", "content_block_delta"):
+            return
+        whole = self._choices.setdefault(event["index"], _Choice())
+        for name, text in (event.get("delta") or event.get("content_block") or {}).items():
+            if text and name != "type" and isinstance(text, str):
+                whole.texts.setdefault(name, []).append(text)
+                self.letters += len(text) + 60
 
     def together(self) -> list[dict[str, Any]]:
         """The choices, each with all that came of it: as far as it came."""
@@ -107,6 +121,8 @@ def _json(value: Any) -> str:
 def _answer(answer: Any) -> Any:
     if isinstance(answer, Pieces):
         return answer.together()
+    if isinstance(answer, Message):
+        return answer.data.get("content")
     if isinstance(answer, BaseModel):
         # Vectors are no text.
         return answer.model_dump(exclude_none=True).get("choices")

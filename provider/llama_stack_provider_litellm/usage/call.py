@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..caller import Caller
 
-Api = Literal["chat", "completion", "embedding", "rerank"]
+Api = Literal["chat", "completion", "embedding", "messages", "rerank"]
 CostSource = Literal["litellm", "proxy", "cache", "unknown"]
 """How a cost is known: LiteLLM's price list, what a LiteLLM Proxy said, an answer from the cache (0), or not at all."""
 

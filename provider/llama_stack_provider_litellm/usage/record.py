@@ -12,6 +12,7 @@ from openai import BaseModel
 
 from ..engines import Ranking
 from ..engines.base import Request
+from ..engines.messages import Message
 from ..engines.served import Served, together, vendor_in
 from ..errors import RequestError
 from . import metrics
@@ -172,7 +173,9 @@ def _number(value: Any) -> int | None:
     return int(value) if counts else None
 
 
-def _says_something(chunk: BaseModel) -> bool:
+def _says_something(chunk: BaseModel | Message) -> bool:
+    if isinstance(chunk, Message):
+        return chunk.data.get("type") == "content_block_delta"
     for choice in getattr(chunk, "choices", None) or ():
         delta = getattr(choice, "delta", choice)
         if any(getattr(delta, name, None) for name in ("content", "text", "tool_calls", "reasoning_content")):

@@ -13,6 +13,7 @@ from ..catalog import Catalog
 from ..config import UsageSettings
 from ..engines import Engine, Ranking, Stream
 from ..engines.base import Changed, Request
+from ..engines.messages import Message
 from .call import Api, Call
 from .ledger import Ledger
 from .record import Record
@@ -78,6 +79,16 @@ class RecordingEngine:
 
     async def rerank(self, request: Request, caller: Caller) -> Ranking:
         return await self._recorded(self._engine.rerank(request, caller), "rerank", request, caller)
+
+    async def messages(self, request: Request, caller: Caller) -> Message:
+        return await self._recorded(self._engine.messages(request, caller), "messages", request, caller)
+
+    async def messages_stream(self, request: Request, caller: Caller) -> Stream[Message]:
+        return await self._watched(self._engine.messages_stream(request, caller), "messages", request, caller)
+
+    async def count_tokens(self, request: Request, caller: Caller) -> int:
+        """Nothing is asked of a model, and nothing recorded."""
+        return await self._engine.count_tokens(request, caller)
 
     async def _recorded[Answer](self, work: Awaitable[Answer], api: Api, request: Request, caller: Caller) -> Answer:
         record = self._begin(api, request, caller, stream=False)

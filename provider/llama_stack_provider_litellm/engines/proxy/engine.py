@@ -20,8 +20,9 @@ from ... import errors, redaction, translation
 from ...caller import Caller
 from ...catalog import Catalog, ModelEntry
 from ...config import ProxySettings
-from .. import answers, embedding, served
+from .. import answers, embedding, messages, served
 from ..base import Changed, Ranking, Request
+from ..messages import Message
 from ..stream import Stream
 from . import discovery, parameters, refusals, requests
 from .connection import MOST_BYTES, Connection
@@ -154,6 +155,15 @@ class ProxyEngine:
     async def rerank(self, request: Request, caller: Caller) -> Ranking:
         return await self._call("/v1/rerank", request, caller, answers.reranked)
 
+    async def messages(self, request: Request, caller: Caller) -> Message:
+        return await self._call("/v1/messages", request, caller, messages.message)
+
+    async def messages_stream(self, request: Request, caller: Caller) -> Stream[Message]:
+        return await self._stream("/v1/messages", request, caller, messages.events, end=messages.LAST)
+
+    async def count_tokens(self, request: Request, caller: Caller) -> int:
+        return await self._call("/v1/messages/count_tokens", request, caller, lambda data, _: int(data["input_tokens"]))
+
     async def _call[Answer](
         self,
         path: str,
@@ -171,17 +181,25 @@ class ProxyEngine:
                 raise refusals.unknown_form(exc) from None
 
     async def _stream(
-        self, path: str, request: Request, caller: Caller, convert: Callable[..., AsyncIterator[Any]]
+        self,
+        path: str,
+        request: Request,
+        caller: Caller,
+        convert: Callable[..., AsyncIterator[Any]],
+        *,
+        end: str | None = None,
     ) -> Stream[Any]:
-        # Without usage LiteLLM logs a stream with 0 tokens and no cost.
-        options = {**(request.get("stream_options") or {}), "include_usage": True}
+        """``end`` is the type of the last event, where the stream does not end with ``[DONE]``."""
         model = request["model"]
-        streamed = {**request, "stream": True, "stream_options": options}
+        streamed = {**request, "stream": True}
+        if end is None:
+            # Without usage LiteLLM logs a stream with 0 tokens and no cost.
+            streamed["stream_options"] = {**(request.get("stream_options") or {}), "include_usage": True}
         with self._explained(model) as trip:
             entry, response = await self._send(path, streamed, caller, trip)
             redact = refusals.redactor(self._key, caller.api_key)
             refusal = partial(translation.from_proxy, model=model, deployments=entry.deployments, redact=redact)
-            chunks = Chunks(self._connection, response, refusal)
+            chunks = Chunks(self._connection, response, refusal, end=end)
             try:
                 refusals.check_streams(response, url=self._url)
                 await chunks.begin()
@@ -213,7 +231,7 @@ class ProxyEngine:
         """The model of a request, and the head of the answer, once the proxy has accepted it."""
         entry, deployments = await self._found(request["model"])
         request = self._guard.checked(request, deployments)
-        body, headers = requests.sent(request, caller, self._key)
+        body, headers = requests.sent(request, caller, self._key, as_anthropic=path.startswith("/v1/messages"))
         trip.begun = True
         response = await self._connection.send(path, parameters.understood(body, deployments), headers)
         if response.status == 200:

@@ -12,8 +12,9 @@ from ..base import Request
 Sent = tuple[dict[str, Any], dict[str, str]]
 
 
-def sent(request: Request, caller: Caller, key: str) -> Sent:
-    """Body and headers. ``key`` is the stack's own; the caller's virtual key takes its place.
+def sent(request: Request, caller: Caller, key: str, *, as_anthropic: bool = False) -> Sent:
+    """Body and headers. ``key`` is the stack's own; the caller's virtual key takes its place. ``as_anthropic``: the
+    request is one of Anthropic's Messages API.
 
     https://docs.litellm.ai/docs/proxy/request_headers
     """
@@ -25,7 +26,9 @@ def sent(request: Request, caller: Caller, key: str) -> Sent:
         body["messages"] = parameters.with_arguments(body["messages"])
     if request.get("greedy"):
         body["temperature"] = 0.0
-    if caller.user and "user" not in body:
+    if caller.user and as_anthropic:
+        body["metadata"] = {"user_id": caller.user, **(body.get("metadata") or {})}
+    elif caller.user and "user" not in body:
         if "messages" in body or "prompt" in body:
             body["user"] = caller.user
         else:

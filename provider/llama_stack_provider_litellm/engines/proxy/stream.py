@@ -21,13 +21,16 @@ _PATIENCE = 0.05
 
 
 class Chunks:
-    """Each event's data, parsed. Ends after ``[DONE]``; whatever else ends it is an error."""
+    """Each event's data, parsed. Ends after ``[DONE]``, or after the event of the type ``end``; whatever else ends it
+    is an error."""
 
     def __init__(
         self,
         connection: Connection,
         response: aiohttp.ClientResponse,
         refusal: Callable[[Mapping[str, Any]], RequestError],
+        *,
+        end: str | None = None,
     ) -> None:
         self._connection = connection
         self._response = response
@@ -35,6 +38,8 @@ class Chunks:
         self._decoder = Decoder()
         self._events: deque[bytes] = deque()
         self._begun = False
+        self._end = end
+        self._ended = False
 
     async def begin(self) -> None:
         """Wait for the first event. Raises ProxyGone when none comes: then nobody has seen anything of the answer."""
@@ -45,9 +50,9 @@ class Chunks:
         return self
 
     async def __anext__(self) -> dict[str, Any]:
-        while not self._events:
+        while not self._events and not self._ended:
             await self._receive()
-        event = self._events.popleft()
+        event = _END if self._ended else self._events.popleft()
         if event == _END:
             await self._finish()
             raise StopAsyncIteration
@@ -59,6 +64,7 @@ class Chunks:
             raise ProxyFailed(f"The LiteLLM Proxy sent an event that is no JSON object. {ProxyFailed.mend}")
         if error := data.get("error"):
             raise self._refusal(error if isinstance(error, Mapping) else {"message": str(error)})
+        self._ended = self._end is not None and data.get("type") == self._end
         return data
 
     async def _receive(self) -> None:
@@ -66,7 +72,8 @@ class Chunks:
         piece = await self._connection.piece(self._response, begun=self._begun)
         if not piece and self._response.content.at_eof():
             kind = ProxyFailed if self._begun else ProxyGone
-            raise kind(f"The LiteLLM Proxy ended the stream before it was complete (no [DONE]). {kind.mend}")
+            missing = self._end or _END.decode()
+            raise kind(f"The LiteLLM Proxy ended the stream before it was complete (no {missing}). {kind.mend}")
         self._begun = True
         try:
             self._events.extend(self._decoder.feed(piece))

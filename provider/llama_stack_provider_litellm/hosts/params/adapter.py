@@ -15,7 +15,7 @@ from ...errors import RequestError
 from .. import requests
 from ..adapter import Adapter, no_pattern
 from ..installed import LINE, api
-from . import embeddings, extras, reasoning, server
+from . import embeddings, extras, messages, reasoning, server
 from .refusals import closing, refusal, refusing
 
 _api = api()
@@ -101,6 +101,23 @@ class LiteLLMInferenceAdapter(Adapter):
         ranked = await self.engine.rerank(asked, self.caller())
         rows = [_api.RerankData(index=row.index, relevance_score=row.score) for row in ranked.documents]
         return _api.RerankResponse(data=rows)
+
+    @refusing
+    async def anthropic_messages(self, params: Any) -> Any:
+        """Anthropic's Messages API, in events with ``stream``."""
+        request, caller = self._messages(params), self._caller(params)
+        if params.stream:
+            return messages.events(closing(await self.engine.messages_stream(request, caller)))
+        return messages.whole(await self.engine.messages(request, caller))
+
+    @refusing
+    async def anthropic_count_tokens(self, params: Any) -> Any:
+        """How many tokens a request of the Messages API has."""
+        return messages.counted(await self.engine.count_tokens(self._messages(params), self.caller()))
+
+    def _messages(self, params: Any) -> Request:
+        extras.taken(params.model_extra)
+        return messages.request(params, self._name(params.model))
 
     def _chat(self, params: Any) -> tuple[Request, Caller]:
         request = requests.chat(
