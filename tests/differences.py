@@ -34,7 +34,7 @@ class Difference:
     words: str = ""
     """What stands in their answer."""
     without: str = ""
-    """What does not stand in their answer."""
+    """What does not stand in their answer, head and body."""
 
 
 DIFFERENCES = {
@@ -132,6 +132,15 @@ DIFFERENCES = {
         f"{OPENAI}/chat/completions",
         200,
         {"model": "litellm/gpt", "messages": _MESSAGES, "api_base": "http://127.0.0.1:9"},
+    ),
+    "trace id": Difference(
+        ("0.2",),
+        "an id that the caller gives, in `x-request-id`",
+        "POST",
+        f"{OPENAI}/chat/completions",
+        200,
+        {"model": "litellm/gpt", "messages": _MESSAGES},
+        without="x-trace-id",
     ),
     "about embeddings": Difference(
         ("0.2",),

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 
 from tests import modes
+from tests.differences import DIFFERENCES
 from tests.integration.conftest import ANTHROPIC_KEY, OPENAI_KEY
-from tests.line import HEADER
+from tests.line import HEADER, HOST, words_of
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
@@ -83,6 +84,12 @@ def test_nothing_in_a_request_redirects_a_key(stack: Stack, upstream: Upstream, 
         "extra_body": trap,
         "stream": True,
     }
+    if HOST in DIFFERENCES["more in a body"].hosts:
+        for name in (*trap, "litellm_params", "extra_body"):
+            refused = httpx.post(f"{stack.openai_url}/chat/completions", json={**body, name: trap}, timeout=30)
+            assert refused.status_code == 400
+            body = {key: value for key, value in body.items() if key != name}
+            assert "is not taken from a request" in words_of(refused)
     answer = httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
     assert "trapped" not in answer.text
     for nested in ({"litellm_metadata": {"api_base": upstream.url + "/trap"}}, trap, {"extra_body": trap}):

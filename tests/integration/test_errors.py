@@ -9,7 +9,7 @@ import pytest
 
 from tests import modes
 from tests.integration.conftest import ANTHROPIC_KEY, GEMINI_KEY, OPENAI_KEY
-from tests.line import HEADER, refusal, words_of
+from tests.line import HEADER, LINE, refusal, words_of
 from tests.stack import Stack
 
 # What the upstream answers → the status that the client gets, and words that must be in the error.
@@ -74,8 +74,8 @@ def test_a_stream_tells_it_in_its_first_event(stack: Stack, model: str, fault: s
 def test_a_break_in_mid_stream_is_an_error_event(stack: Stack, model: str, fault: str) -> None:
     answer = post(stack, "chat/completions", {"model": model, "messages": ask(f"[[{fault}]] velvet"), "stream": True})
     events = [line for line in answer.text.splitlines() if line.startswith("data: ")]
-    # A LiteLLM Proxy may not have read yet what comes just before its connection breaks, and then gives none of it.
-    if modes.current == "embedded" or fault == "midstream-error":
+    # Who reads late, as a LiteLLM Proxy and the later hosts do, finds what comes just before a break gone with it.
+    if (modes.current == "embedded" and LINE.name == "0.2") or fault == "midstream-error":
         assert "echo[" in "".join(events[:-1]), "the pieces before the break are given"
     # Google says 503 in its stream, the others nothing that has a status.
     status = 503 if (model, fault) == ("litellm/gemini", "midstream-error") else 502

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.differences import needs
+from tests.line import LINE
 from tests.stack import Stack
 
 pytestmark = needs("eval")
@@ -30,20 +31,31 @@ def rows(word: str) -> list[dict[str, str]]:
     ]
 
 
+def datasets(stack: Stack) -> Any:
+    """The client's way to datasets: each line's client has it elsewhere."""
+    client = stack.client()
+    return client.datasets if LINE.name == "0.2" else client.beta.datasets
+
+
+def evals(stack: Stack) -> Any:
+    """The client's way to benchmarks and evals."""
+    client = stack.client()
+    return client if LINE.name == "0.2" else client.alpha
+
+
 def register(stack: Stack, word: str, scoring: str) -> tuple[str, str]:
     """A dataset and a benchmark on it."""
-    client = stack.client()
     dataset, benchmark = f"data-{word}", f"bench-{word}"
-    client.datasets.register(
+    datasets(stack).register(
         dataset_id=dataset, purpose="eval/messages-answer", source={"type": "rows", "rows": rows(word)}
     )
-    client.benchmarks.register(benchmark_id=benchmark, dataset_id=dataset, scoring_functions=[scoring])
+    evals(stack).benchmarks.register(benchmark_id=benchmark, dataset_id=dataset, scoring_functions=[scoring])
     return dataset, benchmark
 
 
 def test_basic_scoring(stack: Stack, word: str) -> None:
     _, benchmark = register(stack, word, "basic::subset_of")
-    result = stack.client().eval.evaluate_rows(
+    result = evals(stack).eval.evaluate_rows(
         benchmark_id=benchmark,
         benchmark_config={"eval_candidate": CANDIDATE},
         input_rows=rows(word),

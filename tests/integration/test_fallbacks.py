@@ -11,6 +11,7 @@ from llama_stack_client.lib.agents.client_tool import client_tool
 from tests import modes
 from tests.agents import agent_on, turn
 from tests.integration.routed import NOWHERE, Routed, deployment, routed
+from tests.line import LINE
 from tests.upstream.process import Upstream
 
 FALLBACKS: dict[str, Any] = {
@@ -99,9 +100,9 @@ def test_the_next_of_several_answers(stack: Routed, word: str, stream: bool) -> 
 def test_a_stream_that_has_begun_is_never_begun_again(stack: Routed, word: str, fault: str) -> None:
     answer = stack.chat("first", f"[[{fault} model=first-m]] {word} one two three", stream=True)
     begun = "echo[first-m]" in answer.text.replace('"}', "")
-    if modes.current != "embedded" and "break" in fault and not begun:
-        # A LiteLLM Proxy may not have read yet what comes just before its connection breaks: nobody has seen any of it.
-        assert answer.by == "second-1"
+    if (modes.current != "embedded" or LINE.name != "0.2") and "break" in fault and not begun:
+        # Who reads late finds what comes just before a break gone with it: nobody has seen any of it.
+        assert modes.current == "embedded" or answer.by == "second-1"
         return
     assert begun
     status, said = answer.refusal

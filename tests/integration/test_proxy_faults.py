@@ -14,7 +14,7 @@ import pytest
 from tests.certificates import make_certificates
 from tests.imitation import imitation_proxy
 from tests.integration.conftest import litellm_config
-from tests.line import HEADER, refusal, words_of
+from tests.line import HEADER, LINE, refusal, words_of
 from tests.litellm_proxy import LiteLLMProxy
 from tests.middle import Middle
 from tests.stack import Stack, running_stack
@@ -113,7 +113,9 @@ def test_a_stream_that_breaks_amid_an_event(stack: Stack, middle: Middle, word: 
     answer = ask(stack, f"[[say {said}]]", stream=True)
     assert refusal(answer)[0] == 502
     assert said.startswith(pieces(answer))
-    assert word in pieces(answer), "what came before the break is given"
+    # Who reads late finds what comes just before a reset gone with it.
+    if end == "close_after" or LINE.name == "0.2":
+        assert word in pieces(answer), "what came before the break is given"
     works(stack, word)
 
 

@@ -50,7 +50,7 @@ def path(stack: Stack) -> Path:
 
 
 def models(stack: Stack) -> set[str]:
-    return {model["identifier"] for model in httpx.get(f"{stack.url}/v1/models", timeout=30).json()["data"]}
+    return set(stack.models())
 
 
 def ask(stack: Stack, model: str, text: str = "hi") -> httpx.Response:

@@ -1,4 +1,4 @@
-"""With the host's store of chats, which the run config has commented out."""
+"""With the host's store of chats, which the run config has switched off where the host can do without."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from tests.litellm_proxy import LiteLLMProxy
 from tests.stack import reaching
 from tests.upstream.process import Upstream
 
+SWITCHES = {
+    "0.2": [(f"# {row}", row) for row in ("inference_store:", "  type: sqlite", "  db_path:")],
+    "0.7": [],
+    "ogx": [("enabled: false", "enabled: true")],
+}
+
 
 def test_answers_are_stored_and_listed(
     upstream: Upstream, shared_proxy: LiteLLMProxy | None, tmp_path: Path, word: str
 ) -> None:
     text = line.run_config().read_text()
-    for row in ("inference_store:", "  type: sqlite", "  db_path:"):
-        assert f"# {row}" in text, "the run config no longer shows how"
-        text = text.replace(f"# {row}", row)
+    for off, on in SWITCHES[line.LINE.name]:
+        assert off in text, "the run config no longer shows how"
+        text = text.replace(off, on)
     run_config = tmp_path / "run.yaml"
     run_config.write_text(text)
     with reaching(tmp_path, litellm_config(upstream), {}, line.command(run_config), proxy=shared_proxy) as stack:

@@ -41,7 +41,7 @@ def use(stack: Routed, strategy: str, *models: dict[str, Any]) -> None:
     # In mode auto the stack's own config has its model besides.
     wanted |= {"litellm/first"} if modes.current == "auto" else set()
     deadline = time.monotonic() + RELOAD_SECONDS
-    while {model["identifier"] for model in stack.http.get(f"{stack.stack.url}/v1/models").json()["data"]} != wanted:
+    while stack.stack.models().keys() != wanted:
         assert time.monotonic() < deadline, "the stack does not follow its config"
         time.sleep(0.02)
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from llama_stack_provider_litellm.config import UsageSettings
+from tests.differences import needs
 from tests.imitation import Imitation
 from tests.integration.test_usage_faults import file_settings
 from tests.integration.test_virtual_keys import on_imitation
@@ -54,7 +55,7 @@ def turn(stack: Stack, **headers: str) -> tuple[str, httpx.Response]:
         ("chat/completions", {**CHAT, "stream": True}, None),
         ("responses", {"model": "litellm/gpt", "input": "hello"}, "responses"),
         ("responses", {"model": "litellm/gpt", "input": "hello", "stream": True}, "responses"),
-        ("agents", None, "agents"),
+        pytest.param("agents", None, "agents", marks=needs("turns")),
     ],
     ids=["chat", "stream", "response", "streamed response", "agent"],
 )
@@ -68,7 +69,7 @@ def test_the_trace_and_the_request(
     if body is None:
         agent, answer = turn(stack, **HEADERS)
     else:
-        answer = httpx.post(f"{stack.url}/v1/{path}", json=body, headers=HEADERS, timeout=30)
+        answer = httpx.post(f"{stack.openai_url}/{path}", json=body, headers=HEADERS, timeout=30)
     assert answer.status_code == 200 and "echo:" in answer.text, answer.text
     (asked,) = [one for one in proxy.seen()["requests"] if one["path"] == "/v1/chat/completions"]
     assert (asked["headers"]["traceparent"], asked["headers"]["tracestate"]) == (HEADERS["traceparent"], "vendor=x")
@@ -76,6 +77,7 @@ def test_the_trace_and_the_request(
     assert (row["request_id"], row["via"], row["agent"]) == ("request-of-ann", via, agent)
 
 
+@needs("trace id")
 def test_a_request_without_an_id_has_the_one_that_the_stack_answers(served: tuple[Stack, Imitation]) -> None:
     stack, proxy = served
     proxy.clear()

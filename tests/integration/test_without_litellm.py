@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks
 WITHOUT = "import sys\nsys.modules.update(litellm=None, watchfiles=None)\n"
 
 
+def tokenizers() -> str:
+    """The folder in which litellm brings tiktoken's encodings."""
+    found = importlib.util.find_spec("litellm")
+    assert found is not None and found.origin is not None
+    return str(Path(found.origin).parent / "litellm_core_utils" / "tokenizers")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     (tmp_path / "without").mkdir()
@@ -26,7 +34,13 @@ def path(tmp_path: Path) -> str:
 
 def test_a_proxy_is_enough(tmp_path: Path, path: str, word: str) -> None:
     with imitation_proxy() as proxy:
-        env = {"LITELLM_MODE": "proxy", "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-a"}
+        # Without litellm nobody brings the tokenizer that the later hosts' vector stores want when they start.
+        env = {
+            "TIKTOKEN_CACHE_DIR": tokenizers(),
+            "LITELLM_MODE": "proxy",
+            "LITELLM_PROXY_URL": proxy.url,
+            "LITELLM_PROXY_API_KEY": "sk-a",
+        }
         with running_stack(tmp_path, PYTHONPATH=path, **env) as stack:
             url = f"{stack.openai_url}"
             for stream in (False, True):

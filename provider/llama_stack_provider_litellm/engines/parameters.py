@@ -38,8 +38,9 @@ UNDERSTOOD = ("user", "dimensions")
 # Parameters that callers choose; the others of a request are ours or a vendor's own.
 CHOSEN = frozenset(
     {"frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"}
-    | {"max_tokens", "n", "parallel_tool_calls", "presence_penalty", "response_format", "seed", "stop"}
-    | {"temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"}
+    | {"max_tokens", "n", "parallel_tool_calls", "presence_penalty", "prompt_cache_key", "reasoning_effort"}
+    | {"response_format", "safety_identifier", "seed", "service_tier", "stop", "temperature", "tool_choice", "tools"}
+    | {"top_logprobs", "top_p", "user"}
 )
 # The same of text completions alone. In a chat, which LiteLLM makes of one for most vendors, they have no meaning:
 # Gemini's never arrive, the others' vendors refuse them.

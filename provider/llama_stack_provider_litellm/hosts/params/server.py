@@ -1,5 +1,5 @@
 """What the server of llama-stack 0.7 and of OGX has to learn: our errors' retry time and code, an error's words in a
-stream, a bad provider-data header, a call's origin, which embedding model is the default.
+stream, a bad provider-data header, a call's origin, which embedding model is the default, where 0.2 had OpenAI's API.
 
 Each change is guarded: where the server is another than those that are known, it stays as it is, and a test fails.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import vector_stores
 from .refusals import NotFound, Refused
 
 _HEADER = "X-OGX-Provider-Data" if LINE == "ogx" else "X-LlamaStack-Provider-Data"
+_OLD = "/v1/openai/v1/"
 # The error that the handler answers now.
 _HANDLED: contextvars.ContextVar[Refused | NotFound | None] = contextvars.ContextVar("litellm_handled", default=None)
 
@@ -32,6 +34,7 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     server = core("server.server")
     replace(server, "user_from_scope", noticing)
     replace(server, "translate_exception", _noting)
+    replace(server.StackApp, "__call__", _at_the_old_address_too)
     server.JSONResponse = _answering(server.JSONResponse)
     server.traceback = _Tracebacks(server.traceback)
     routes = api("inference.fastapi_routes")
@@ -40,7 +43,34 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     for name in (f"{API}.inference.fastapi_routes", server.__name__):
         logging.getLogger(name).addFilter(plain_errors)
     log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING")
+    if LINE == "0.7":
+        stores = import_module("llama_stack.providers.utils.inference.inference_store")
+        replace(stores.InferenceStore, "initialize", _queued)
     vector_stores.install(catalog, provider_id)
+
+
+def _at_the_old_address_too(original: Any) -> Any:
+    """Llama Stack 0.2 had OpenAI's API below /v1/openai/v1; apps that ask for it there need not change."""
+
+    async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(_OLD):
+            path = "/v1/" + scope["path"].removeprefix(_OLD)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await original(self, scope, receive, send)
+
+    return serve
+
+
+def _queued(original: Any) -> Any:
+    """The host has SQLite keep every chat as it comes, in as many transactions at a time, and under load nothing moves
+    any more. One after the other, with the queue that it has for other databases, they are kept too."""
+
+    async def initialize(self: Any) -> None:
+        await original(self)
+        if not self.enable_write_queue:
+            self.enable_write_queue, self._num_writers = True, 1
+
+    return initialize
 
 
 def _noting(original: Any) -> Any:
