@@ -1,4 +1,4 @@
-"""Chat with a model of your LiteLLM config: Llama Stack's own API, and the OpenAI client."""
+"""Chat with a model of your LiteLLM config: the Llama Stack client, and the OpenAI client."""
 
 import os
 
@@ -8,16 +8,9 @@ from openai import OpenAI
 url = os.environ.get("LLAMA_STACK_URL", "http://localhost:8321")
 model = os.environ.get("MODEL", "litellm/demo-chat")
 
-client = LlamaStackClient(base_url=url)
-response = client.inference.chat_completion(
-    model_id=model,
-    messages=[{"role": "user", "content": "Say hello to the zebra."}],
-)
-print(response.completion_message.content)
-
-openai = OpenAI(base_url=f"{url}/v1/openai/v1", api_key="unused")
-answer = openai.chat.completions.create(
-    model=model,
-    messages=[{"role": "user", "content": "Say hello to the zebra."}],
-)
-print(answer.choices[0].message.content)
+for client in (LlamaStackClient(base_url=url), OpenAI(base_url=f"{url}/v1/openai/v1", api_key="unused")):
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Say hello to the zebra."}],
+    )
+    print(answer.choices[0].message.content)

@@ -5,6 +5,11 @@ import os
 from llama_stack_client import LlamaStackClient
 
 client = LlamaStackClient(base_url=os.environ.get("LLAMA_STACK_URL", "http://localhost:8321"))
+# llama-stack 0.7's client has these elsewhere.
+datasets = getattr(client, "datasets", None) or client.beta.datasets
+benchmarks = getattr(client, "benchmarks", None) or client.alpha.benchmarks
+evals = getattr(client, "eval", None) or client.alpha.eval
+
 rows = [
     {
         "input_query": "Repeat the word zebra.",
@@ -13,9 +18,9 @@ rows = [
     }
 ]
 
-client.datasets.register(dataset_id="words", purpose="eval/messages-answer", source={"type": "rows", "rows": rows})
-client.benchmarks.register(benchmark_id="words", dataset_id="words", scoring_functions=["basic::subset_of"])
-result = client.eval.evaluate_rows(
+datasets.register(dataset_id="words", purpose="eval/messages-answer", source={"type": "rows", "rows": rows})
+benchmarks.register(benchmark_id="words", dataset_id="words", scoring_functions=["basic::subset_of"])
+result = evals.evaluate_rows(
     benchmark_id="words",
     benchmark_config={
         "eval_candidate": {

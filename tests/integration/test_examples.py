@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.differences import needs
 from tests.line import HEADER, words_of
 from tests.mcp_server import running
 from tests.processes import ROOT, clean_environment, free_port
@@ -59,24 +60,36 @@ def test_up_says_what_it_serves(demo: Stack) -> None:
     assert f"Llama Stack is up at {demo.url}" in shown
     assert "litellm/demo-chat" in shown
     # The three lines that it shows are Python that runs.
-    snippet = re.search(r"from llama_stack_client.*?content\)", shown, re.S)
+    snippet = re.search(r"from openai.*?content\)", shown, re.S)
     assert snippet
     done = subprocess.run([sys.executable, "-c", snippet[0]], capture_output=True, text=True, timeout=60)
     assert "demo model, not an AI" in done.stdout, done.stderr
 
 
 def test_chat(demo: Stack) -> None:
-    legacy, openai = run(demo, "chat.py").splitlines()
-    assert legacy == openai
-    assert "Say hello to the zebra." in legacy
+    ours, openai = run(demo, "chat.py").splitlines()
+    assert ours == openai
+    assert "Say hello to the zebra." in ours
 
 
+def test_responses(demo: Stack) -> None:
+    port = free_port()
+    with running([sys.executable, str(ROOT / "examples" / "mcp_server.py")], port, PORT=str(port)) as url:
+        searched, found, called, fetched = run(demo, "responses.py", MCP_URL=url).splitlines()
+    assert "file_search_call" in searched
+    assert "Marmalade" in found
+    assert "mcp_call" in called
+    assert "Apples, bread and a ball of string." in fetched
+
+
+@needs("turns")
 def test_rag_agent(demo: Stack) -> None:
     steps, answer = run(demo, "rag_agent.py").splitlines()
     assert "tool_execution" in steps
     assert "Marmalade" in answer
 
 
+@needs("turns")
 def test_mcp_agent(demo: Stack) -> None:
     port = free_port()
     with running([sys.executable, str(ROOT / "examples" / "mcp_server.py")], port, PORT=str(port)) as url:
@@ -85,12 +98,14 @@ def test_mcp_agent(demo: Stack) -> None:
     assert "Apples, bread and a ball of string." in answer
 
 
+@needs("shields")
 def test_shield(demo: Stack) -> None:
     bread, bomb = run(demo, "shield.py").splitlines()
     assert bread.endswith("-> fine")
     assert not bomb.endswith("-> fine")
 
 
+@needs("eval")
 def test_evaluate(demo: Stack) -> None:
     assert run(demo, "evaluate.py").split() == ["rule:", "1.0", "judge:", "10"]
 

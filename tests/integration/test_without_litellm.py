@@ -35,12 +35,8 @@ def path(tmp_path: Path) -> str:
 def test_a_proxy_is_enough(tmp_path: Path, path: str, word: str) -> None:
     with imitation_proxy() as proxy:
         # Without litellm nobody brings the tokenizer that the later hosts' vector stores want when they start.
-        env = {
-            "TIKTOKEN_CACHE_DIR": tokenizers(),
-            "LITELLM_MODE": "proxy",
-            "LITELLM_PROXY_URL": proxy.url,
-            "LITELLM_PROXY_API_KEY": "sk-a",
-        }
+        env = {"TIKTOKEN_CACHE_DIR": tokenizers()}
+        env |= {"LITELLM_MODE": "proxy", "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-a"}
         with running_stack(tmp_path, PYTHONPATH=path, **env) as stack:
             url = f"{stack.openai_url}"
             for stream in (False, True):

@@ -81,6 +81,14 @@ def _with_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "tool_calls": filled}
 
 
+def without_usual_tier(request: Request, takes_tiers: bool) -> Request:
+    """The request without a ``service_tier`` that asks for what a vendor without tiers does anyway: the Responses API of
+    the hosts says so where its caller says nothing."""
+    if takes_tiers or request.get("service_tier") not in ("auto", "default"):
+        return request
+    return {name: value for name, value in request.items() if name != "service_tier"}
+
+
 def unsupported(model: str, lost: Iterable[str]) -> UnsupportedParameter:
     """The error for parameters that would not arrive."""
     return UnsupportedParameter(
@@ -103,6 +111,7 @@ class Guard:
         ``deployments`` are the entries of ``model_list`` that may serve it. Raises UnsupportedParameter
         instead when the provider's config says ``strict_params``.
         """
+        request = without_usual_tier(request, all(_takes_tiers(item["litellm_params"]) for item in deployments))
         lost = {name for deployment in deployments for name in _lost(deployment, request)}
         if "greedy" in request:
             request = {name: value for name, value in request.items() if name != "greedy"}
@@ -166,6 +175,11 @@ def _vendor_and_model(model: str, vendor: str | None, api_base: str | None) -> t
 def _takes_temperature_0(params: Mapping[str, Any]) -> bool:
     vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
     return _maps_temperature_0(model, vendor)
+
+
+def _takes_tiers(params: Mapping[str, Any]) -> bool:
+    vendor, model = _vendor_and_model(params["model"], params.get("custom_llm_provider"), params.get("api_base"))
+    return "service_tier" in _supported(model, vendor)
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from ..parameters import (
     TEXT_SERVERS,
     UNDERSTOOD,
     unsupported,
+    without_usual_tier,
 )
 from .discovery import vendor_of
 
@@ -38,6 +39,7 @@ class Guard:
         model = request["model"]
         if request.get("greedy") and model in self._own_temperature:
             request = {name: value for name, value in request.items() if name != "greedy"}
+        request = without_usual_tier(request, all(_takes_tiers(item) for item in deployments))
         if self._strict:
             lost = {name for item in deployments for name in _not_taken(request, item)}
             if lost:
@@ -85,6 +87,12 @@ def _takes_many_prompts(deployment: Mapping[str, Any]) -> bool:
     vendor = vendor_of(deployment)
     # LiteLLM sends to OpenAI's text endpoint what it does not know from the chats.
     return vendor in TAKE_MANY_PROMPTS | TEXT_SERVERS or (vendor == "openai" and "max_output_tokens" not in info)
+
+
+def _takes_tiers(deployment: Mapping[str, Any]) -> bool:
+    taken = (deployment.get("model_info") or {}).get("supported_openai_params")
+    # Of what nobody has described the proxy will know.
+    return not isinstance(taken, list) or "service_tier" in taken
 
 
 def _not_taken(request: Request, deployment: Mapping[str, Any]) -> set[str]:

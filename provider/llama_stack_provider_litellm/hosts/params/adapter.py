@@ -58,9 +58,6 @@ class LiteLLMInferenceAdapter(Adapter):
     async def openai_chat_completions_with_reasoning(self, params: Any) -> Any:
         """The same for the Responses API, with the model's reasoning beside the answer or each chunk."""
         request, caller = self._chat(params)
-        if request.get("service_tier") in ("auto", "default"):
-            # The host says so where its caller says nothing, and most vendors take no such parameter.
-            del request["service_tier"]
         if params.stream:
             return reasoning.chunks(await self.engine.chat_stream(request, caller))
         return reasoning.whole(await self.engine.chat(request, caller))
