@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up proxy test test-modes test-all load check docs configs lock wheel services clean
+.PHONY: help up proxy test test-modes test-all load check docs configs matrix lock wheel services clean
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
@@ -34,7 +34,7 @@ WORKERS ?= 2
 help: ## Show what there is
 	@awk -F ': .*## ' '/^[a-z-]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: .venv/installed ## Start the stack on your LiteLLM config (LITELLM_CONFIG=…), or on the demo models
+up: $(INSTALLED) ## Start the stack on your LiteLLM config (LITELLM_CONFIG=…), or on the demo models (HOST=0.7, …)
 	@$(BIN)/llama-stack-litellm up
 
 # One key serves both ends when only the stack's is set. The line to enter has a key that nobody else has.
@@ -48,16 +48,21 @@ proxy: .venv-proxy/installed ## Start a LiteLLM Proxy (LITELLM_PROXY_CONFIG=…)
 	LITELLM_MASTER_KEY="$$key" LITELLM_LOCAL_MODEL_COST_MAP=True exec .venv-proxy/bin/litellm \
 		--config "$(LITELLM_PROXY_CONFIG)" --host 127.0.0.1 --port $(LITELLM_PROXY_PORT)
 
-# Each file in one process, since its tests share servers.
-test: .venv/installed ## Run the tests (ARGS="-k rag" for some, WORKERS=0 in one process)
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+# Each file in one process, since its tests share servers. What does not depend on the server is tested with 0.2 alone.
+test: $(INSTALLED) ## Run the tests (HOST=0.7, ogx14 or ogx15 for another server, ARGS="-k rag" for some of them)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
 SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist loadfile
+TESTS = $(if $(filter-out 0.2,$(HOST)),tests/integration tests/hosts tests/test_run_configs.py)
 
-test-modes: .venv/installed .venv-proxy/installed ## Run the end-to-end tests in every mode (MODES=proxy for one)
+test-modes: $(INSTALLED) .venv-proxy/installed ## Run the end-to-end tests in every mode (MODES=proxy for one)
 	@failed=; for mode in $(MODES); do \
 		$(BIN)/pytest $(SIDE_BY_SIDE) --mode $$mode tests/integration $(ARGS) || failed="$$failed $$mode"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed in mode:$$failed" >&2; exit 1; fi
+
+test-all: ## Run the tests with every server
+	@failed=; for host in $(HOSTS); do $(MAKE) test HOST=$$host || failed="$$failed $$host"; done; \
+	if [ -n "$$failed" ]; then echo "Failed with:$$failed" >&2; exit 1; fi
 
 check: .venv/installed ## Run the linters and the type checker
 	$(BIN)/ruff check .
@@ -86,6 +91,14 @@ docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -m tests.config_page
 	$(BIN)/python -m tests.provider_page
 	$(BIN)/python -m tests.usage_picture
+
+# An hour; with every server, in every mode.
+matrix: $(foreach host,$(HOSTS),$(VENV_$(host))/installed) .venv-proxy/installed ## Test anew what the README's matrix shows
+	@for host in $(HOSTS); do for mode in $(MODES); do \
+		$(MAKE) test HOST=$$host TESTS="$(MATRIX)" ARGS="--mode $$mode --record" || exit 1; \
+	done; done
+	.venv/bin/python -m tests.matrix
+MATRIX = $(shell .venv/bin/python -m tests.matrix files 2>/dev/null)
 
 # The path is written down in each file's head.
 configs: .venv/installed ## Write the build and run configs anew, of one set of templates

@@ -14,11 +14,18 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="keep what comes of the run in docs/matrix.json")
     parser.addoption("--mode", choices=modes.MODES, default="embedded", help="how stacks reach LiteLLM")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     modes.current = config.getoption("--mode")
+    if config.getoption("--record"):
+        # Not for tests of what needs no server.
+        from tests import line, matrix
+
+        config.pluginmanager.register(matrix.Recorder(line.HOST, modes.current))
+    config.addinivalue_line("markers", "any_host: what LiteLLM or an engine does, the same on every host")
     config.addinivalue_line("markers", "embedded_only(why): cannot be so in another mode, because of why")
 
 

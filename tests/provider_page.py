@@ -34,8 +34,8 @@ names it.
 DATA = """
 ## Who asks
 
-Each request may say it, in the JSON of one header: `X-LlamaStack-Provider-Data`. Only keys that begin with `litellm_`
-are read here; all others belong to other providers. An unknown or mistyped one is a 400 that names it.
+Each request may say it, in the JSON of one header: `X-LlamaStack-Provider-Data`, on OGX `X-OGX-Provider-Data`. Only
+keys that begin with `litellm_` are read here; all others belong to other providers. An unknown or mistyped one is a 400 that names it.
 
 """
 
@@ -52,14 +52,19 @@ Nothing of it reaches an MCP server, a vector store or another provider.
 | server | header | authenticated user |
 |---|---|---|
 | llama-stack 0.2.24 | `X-LlamaStack-Provider-Data` | the principal that the server's `auth` has established |
-| llama-stack 0.7.3 | `X-LlamaStack-Provider-Data`; not served by this release yet | |
-| OGX 1.x | `X-OGX-Provider-Data` alone; not served by this release yet | |
+| llama-stack 0.7.3 | `X-LlamaStack-Provider-Data` | the same |
+| OGX 1.x | `X-OGX-Provider-Data` alone | the same |
 
 Of a caller's other headers three are read, where the package looks into the server's own request: `x-request-id`, which
 the usage records keep, and `traceparent` with `tracestate`, which go on to a LiteLLM Proxy, from an agent's and a
 response's inner calls too. No other reaches a provider: not `Authorization`, nor any `x-litellm-…`. What the vendor or
 the LiteLLM Proxy shall see has to stand in `litellm_headers`, and in `allowed_headers` of the settings; headers that
 carry a key or choose a host can never be allowed.
+
+llama-stack 0.7 and OGX also hand on the fields of a request's body that OpenAI's API does not have. `cache` is
+`litellm_cache`; `top_k`, `min_p`, `repetition_penalty`, `guided_choice`, `prompt_logprobs`, `thinking` and `verbosity`
+go to the vendor; one that could lead a call or a key elsewhere (`api_base`, `headers`, `mock_response` …) is a 400 that
+names it; all others are left out, and named in the log.
 
 Where the server has `auth`, the authenticated principal is the user of a request whose data names none. It is taken
 from the host's own object only: a caller who writes `__authenticated_user` into the header is nobody.

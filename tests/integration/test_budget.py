@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests import modes
 from tests.integration.conftest import litellm_config
 from tests.line import refusal, words_of
 from tests.stack import running_stack
 from tests.upstream.process import Upstream
+
+pytestmark = pytest.mark.any_host
 
 BUDGET = "  provider_budget_config: {openai: {budget_limit: 1.0e-12, time_period: 1d}}\n"
 

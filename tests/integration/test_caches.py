@@ -19,6 +19,8 @@ from tests.services import BUCKET, Middle, qdrant_server, redis_server, s3_serve
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 Params = dict[str, Any]
 CACHES = (
     "local",

@@ -17,6 +17,8 @@ from tests.processes import ROOT
 from tests.stack import Stack, running_stack
 from tests.test_errors import ROWS
 
+pytestmark = pytest.mark.any_host
+
 CONFIG = """
 model_list: [{model_name: raiser, litellm_params: {model: raising/it}}]
 litellm_settings: {custom_provider_map: [{provider: raising, custom_handler: shim.handler}]}

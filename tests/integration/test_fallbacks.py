@@ -14,6 +14,8 @@ from tests.integration.routed import NOWHERE, Routed, deployment, routed
 from tests.line import LINE
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 FALLBACKS: dict[str, Any] = {
     "num_retries": 1,
     "fallbacks": [{"first": ["second"]}, {"chained": ["down", "second"]}, {"vectors": ["vectors2"]}],

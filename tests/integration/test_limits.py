@@ -13,6 +13,8 @@ from tests import modes
 from tests.integration.routed import Answer, Routed, deployment, routed
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 PRICED: dict[str, Any] = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
 
 

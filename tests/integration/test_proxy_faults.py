@@ -23,7 +23,10 @@ from tests.upstream.process import Upstream
 CHAT = b"POST /v1/chat/completions"
 PAGE = b"<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 
-pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+pytestmark = [
+    pytest.mark.any_host,
+    pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
+]
 
 
 def raw(status: str, body: bytes, *headers: str, kind: str = "text/html") -> bytes:

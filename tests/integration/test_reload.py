@@ -22,7 +22,10 @@ from tests.processes import open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
-pytestmark = pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts")
+pytestmark = [
+    pytest.mark.any_host,
+    pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts"),
+]
 
 CALLERS = 64
 RELOADS = 50

@@ -12,6 +12,8 @@ from tests import modes
 from tests.integration.routed import NOWHERE, Routed, deployment, routed
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 # What a LiteLLM Proxy does not list, a stack on it does not know.
 UNLISTED = pytest.mark.embedded_only("a LiteLLM Proxy lists neither hidden aliases nor those of a wildcard's models")
 

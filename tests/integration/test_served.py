@@ -14,6 +14,8 @@ from tests.differences import needs
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 SERVED_BY = "embedded" if modes.current == "embedded" else "proxy"
 PRICES = "input_cost_per_token: 0.001, output_cost_per_token: 0.002"
 

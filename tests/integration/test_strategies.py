@@ -14,6 +14,8 @@ from tests import modes
 from tests.integration.routed import Routed, deployment, routed
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 RELOAD_SECONDS = 20
 
 

@@ -14,6 +14,8 @@ from tests.agents import agent_on, turn
 from tests.integration.routed import Routed, deployment, routed, tagged
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 TIERS = {"strong": "writer-strong", "cheap": "writer-cheap"}
 
 

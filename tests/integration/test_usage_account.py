@@ -25,7 +25,7 @@ from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 from tests.usage.records import emptied, rows_at, until
 
-pytestmark = pytest.mark.embedded_only("it has a stack in each of two modes")
+pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("it has a stack in each of two modes")]
 
 HAS_TURNS = HOST in DIFFERENCES["turns"].hosts
 # The model's, and before it the guard's.

@@ -26,7 +26,7 @@ from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 from tests.usage.records import rows_at, until
 
-pytestmark = pytest.mark.embedded_only("what becomes of the records is the same in every mode")
+pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("what becomes of the records is the same in every mode")]
 
 CALLERS = 8
 # Seconds that a PostgreSQL stays away.

@@ -12,6 +12,8 @@ from tests.integration.test_chat import WEATHER_TOOL, picture, sent
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 PICTURE = base64.b64encode(picture()).decode()
 SCHEMA = {
     "type": "object",

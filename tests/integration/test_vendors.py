@@ -9,6 +9,8 @@ import pytest
 
 from tests.stack import Stack
 
+pytestmark = pytest.mark.any_host
+
 
 def ask(text: str) -> Any:
     return [{"role": "user", "content": text}]

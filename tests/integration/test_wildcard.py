@@ -10,6 +10,8 @@ from openai import NotFoundError
 from tests.stack import running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 
 def test_star_to_star_serves_any_name(upstream: Upstream, tmp_path: Path, word: str) -> None:
     config = 'model_list: [{model_name: "*", litellm_params: {model: "*"}}]'

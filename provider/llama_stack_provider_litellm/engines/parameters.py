@@ -82,8 +82,8 @@ def _with_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def without_usual_tier(request: Request, takes_tiers: bool) -> Request:
-    """The request without a ``service_tier`` that asks for what a vendor without tiers does anyway: the Responses API of
-    the hosts says so where its caller says nothing."""
+    """The request without a ``service_tier`` that asks a vendor without tiers for what it does anyway. The hosts' own
+    Responses API asks so where its caller says nothing."""
     if takes_tiers or request.get("service_tier") not in ("auto", "default"):
         return request
     return {name: value for name, value in request.items() if name != "service_tier"}

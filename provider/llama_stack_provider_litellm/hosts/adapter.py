@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, ClassVar
 
 from ..caller import Caller
@@ -13,6 +14,8 @@ from ..errors import InvalidRequest, RequestError
 from ..reload import Follower
 from . import callers, lookup
 from .installed import api
+
+logger = logging.getLogger(__name__)
 
 _datatypes = api("datatypes")
 
@@ -105,10 +108,12 @@ class Adapter:
         await lookup.follow(self._table, provider_id=self.__provider_id__, models=models)
 
     async def register_model(self, model: Any) -> Any:
-        """Accept an alias for a model of the LiteLLM config."""
-        name = model.provider_resource_id or model.identifier
-        if name not in self.catalog().entries and self.catalog().resolve(name) is None:
-            raise self.refusal(self.catalog().not_found(name))
+        """Accept an alias for a model of the LiteLLM config; of a LiteLLM Proxy that is away, whatever it may have."""
+        name, models = model.provider_resource_id or model.identifier, self.catalog()
+        if name not in models.entries and models.resolve(name) is None:
+            if models.away is None:
+                raise self.refusal(models.not_found(name))
+            logger.warning("The model '%s' is registered unseen. %s", name, models.away.message)
         return model
 
     async def unregister_model(self, model_id: str) -> None:
