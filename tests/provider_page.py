@@ -35,7 +35,8 @@ DATA = """
 ## Who asks
 
 Each request may say it, in the JSON of one header: `X-LlamaStack-Provider-Data`, on OGX `X-OGX-Provider-Data`. Only
-keys that begin with `litellm_` are read here; all others belong to other providers. An unknown or mistyped one is a 400 that names it.
+keys that begin with `litellm_` are read here; all others belong to other providers. An unknown or mistyped one is a 400
+that names it.
 
 """
 

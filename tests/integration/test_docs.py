@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ import pytest
 import yaml
 
 from tests import line
+from tests.differences import needs
 from tests.imitation import imitation_proxy
-from tests.line import OPENAI
+from tests.line import HOST, OPENAI
 from tests.processes import ROOT, clean_environment, free_port
 from tests.readme import DOCS, blocks, scripts
 from tests.stack import Stack
@@ -32,8 +34,8 @@ def shell(script: str, folder: Path, **env: str) -> Iterator[Path]:
     with said.open("w") as out:
         # A group of its own, so that what the script has started ends with it.
         process = subprocess.Popen(
-            ["bash", "-ec", script], cwd=ROOT, env={**clean_environment(folder), **env}, stdout=out, stderr=out,
-            start_new_session=True,
+            ["bash", "-ec", script], cwd=ROOT, env={**clean_environment(folder), "HOST": HOST, **env},
+            stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     try:
         yield said
@@ -92,6 +94,7 @@ def test_the_doctor_of_the_migration(tmp_path: Path) -> None:
     (script,) = [script for script in scripts("From `remote::openai`", DOCS / "migrating.md") if "doctor" in script]
     with imitation_proxy() as proxy:
         script = script.replace("sk-…", "sk-a").replace("http://127.0.0.1:4000", proxy.url)
+        script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
         with shell(f"{script.strip()} --port {free_port()}; echo ended with $?", tmp_path) as said:
             deadline = time.monotonic() + 60
             while "ended with" not in said.read_text():
@@ -99,6 +102,25 @@ def test_the_doctor_of_the_migration(tmp_path: Path) -> None:
                 time.sleep(0.05)
         assert "litellm/gpt" in said.read_text()
         assert "ended with 0" in said.read_text()
+
+
+MIGRATIONS = {"0.7": "From llama-stack 0.2 to 0.7", "ogx14": "From llama-stack 0.7 to OGX"}
+MIGRATIONS["ogx15"] = MIGRATIONS["ogx14"]
+
+
+@needs("more in a body")
+def test_the_migration_to_this_server(tmp_path: Path) -> None:
+    """What the page says after the installation, done with the server that is installed here."""
+    _, render, start = scripts(MIGRATIONS[HOST], DOCS / "migrating.md")
+    port = free_port()
+    script = re.sub(r"\.venv-[\w.]+/bin/", f"{Path(sys.executable).parent}/", f"cd {tmp_path}\n{render}{start}")
+    # The page is for a machine whose port is free.
+    script = script.replace("--port 8321", f"--port {port}").replace("litellm doctor", f"litellm doctor --port {port}")
+    with shell(script, tmp_path) as said:
+        url = f"http://127.0.0.1:{port}"
+        until_answers(f"{url}/v1/health", said)
+        assert "0 errors" in said.read_text()
+        assert ask(url, "litellm/demo-chat").json()["litellm"]["served_by"] == "embedded"
 
 
 @pytest.mark.parametrize("provider", ["litellm", "openai"])
