@@ -126,6 +126,8 @@ class _Said:
     retry_after: float | None = None
     # What the Router itself refuses, with a ValueError, no deployment has seen.
     by_router: bool = False
+    # The vendor's own word for it, where it has one.
+    code: str = ""
 
 
 def from_litellm(
@@ -152,6 +154,7 @@ def from_litellm(
         deployment=_deployment(cause) or _deployment(exc),
         retry_after=retry_after_seconds(cause) if retry_after is None else retry_after,
         by_router=isinstance(cause, ValueError),
+        code=str(getattr(cause, "code", None) or ""),
     )
     return _error(_kind(said), said, model, deployments, redact)
 
@@ -219,6 +222,9 @@ def _kind(said: _Said) -> type[RequestError]:
         kind = _BY_STATUS.get(said.status, BadGateway)
     if (kind is InvalidRequest or said.by_router) and (told := _by_words(said.text)):
         return told
+    # LiteLLM 1.108 files it under its general class.
+    if kind is InvalidRequest and said.code == "content_policy_violation":
+        return ContentRefused
     # What LiteLLM has not looked for in the vendor's words, in a stream above all.
     if kind is InvalidRequest and _TOO_LONG.search(said.text):
         return ContextWindowExceeded

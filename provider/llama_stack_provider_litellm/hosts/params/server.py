@@ -7,6 +7,7 @@ Each change is guarded: where the server is another than those that are known, i
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 from collections.abc import Callable
 from importlib import import_module
@@ -40,7 +41,13 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     routes = api("inference.fastapi_routes")
     if hasattr(routes, "get_sse_error_message"):
         replace(routes, "get_sse_error_message", _with_our_words)
-    for name in (f"{API}.inference.fastapi_routes", server.__name__):
+    told_by = [f"{API}.inference.fastapi_routes", server.__name__]
+    if LINE == "ogx":
+        messages = api("messages.fastapi_routes")
+        told_by.append(messages.__name__)
+        replace(messages, "_anthropic_error_response_for_exception", _with_our_headers)
+        replace(messages, "_format_anthropic_sse_error_event", _as_anthropics_event)
+    for name in told_by:
         logging.getLogger(name).addFilter(plain_errors)
     log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING")
     if LINE == "0.7":
@@ -123,3 +130,29 @@ def _with_our_words(original: Any) -> Any:
         return told
 
     return get_sse_error_message
+
+
+def _with_our_headers(original: Any) -> Any:
+    """An error of the Messages API, with its retry time."""
+
+    def _anthropic_error_response_for_exception(exc: Exception, log_message: str) -> Any:
+        response = original(exc, log_message)
+        if isinstance(exc, Refused | NotFound):
+            response.headers.update(exc.error.headers)
+        return response
+
+    return _anthropic_error_response_for_exception
+
+
+def _as_anthropics_event(original: Any) -> Any:
+    """The error that ends a stream of the Messages API, in our words."""
+
+    def _format_anthropic_sse_error_event(exc: Exception) -> str:
+        if not isinstance(exc, Refused | NotFound):
+            told: str = original(exc)
+            return told
+        logging.getLogger(__name__).warning("%s", exc)
+        data = {"type": "error", "error": {"type": "api_error", "message": exc.error.message}}
+        return f"event: error\ndata: {json.dumps(data)}\n\n"
+
+    return _format_anthropic_sse_error_event
