@@ -1,11 +1,19 @@
-"""A small MCP server over streamable HTTP for mcp_agent.py, at http://127.0.0.1:8000/mcp."""
+"""A small MCP server over streamable HTTP for the examples, at http://127.0.0.1:8000/mcp."""
 
 import contextlib
 import os
+from importlib import metadata
 
-from mcp.server.fastmcp import FastMCP
+address = {"host": "127.0.0.1", "port": int(os.environ.get("PORT", "8000"))}
+# mcp 2 has another name for it, and takes the address when it runs.
+if metadata.version("mcp").startswith("2."):
+    from mcp.server.mcpserver import MCPServer
 
-server = FastMCP("notes", host="127.0.0.1", port=int(os.environ.get("PORT", "8000")), log_level="CRITICAL")
+    server, at = MCPServer("notes", log_level="CRITICAL"), address
+else:
+    from mcp.server.fastmcp import FastMCP
+
+    server, at = FastMCP("notes", log_level="CRITICAL", **address), {}
 notes = {"shopping": "Apples, bread and a ball of string."}
 
 
@@ -16,4 +24,4 @@ def fetch_note(title: str) -> str:
 
 
 with contextlib.suppress(KeyboardInterrupt):
-    server.run(transport="streamable-http")
+    server.run(transport="streamable-http", **at)

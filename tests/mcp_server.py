@@ -10,37 +10,42 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module, metadata
 from typing import Any
 
 import httpx
-from mcp.server.fastmcp import Context, FastMCP
 
 from tests.processes import ROOT, free_port
+
+# mcp 2, which OGX 1.5 asks for, has another name for it, and takes the address when it runs.
+IS_MCP_2 = metadata.version("mcp").startswith("2.")
+_module: Any = import_module("mcp.server.mcpserver" if IS_MCP_2 else "mcp.server.fastmcp")
+Server = _module.MCPServer if IS_MCP_2 else _module.FastMCP
+Context = _module.Context
 
 NOTES: dict[str, str] = {}
 
 
-def build(port: int) -> FastMCP:
+def build() -> Any:
     """The server, not yet running."""
-    server = FastMCP("notes", host="127.0.0.1", port=port, log_level="ERROR")
+    server = Server("notes", log_level="ERROR")
 
-    @server.tool()
     def fetch_note(title: str) -> str:
         """Fetch the text of a note by its title."""
         return NOTES.get(title, f"there is no note called {title}")
 
-    @server.tool()
     def save_note(title: str, text: str) -> str:
         """Save a text as a note under a title."""
         NOTES[title] = text
         return f"saved {title}"
 
-    @server.tool()
-    def show_headers(ctx: Context[Any, Any, Any]) -> str:
+    def show_headers(ctx: Context) -> str:  # type: ignore[valid-type]
         """Show the HTTP headers of the request."""
-        request: Any = ctx.request_context.request
+        request: Any = ctx.request_context.request  # type: ignore[attr-defined]
         return json.dumps(dict(request.headers))
 
+    for function in (fetch_note, save_note, show_headers):
+        server.add_tool(function)
     return server
 
 
@@ -76,4 +81,8 @@ def running_mcp_server() -> Iterator[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    build(parser.parse_args().port).run(transport="streamable-http")
+    address = {"host": "127.0.0.1", "port": parser.parse_args().port}
+    notes = build()
+    if not IS_MCP_2:
+        notes.settings.host, notes.settings.port = address.values()
+    notes.run(transport="streamable-http", **(address if IS_MCP_2 else {}))

@@ -120,6 +120,29 @@ def test_errors_have_their_status_under_up(demo: Stack) -> None:
     assert wrong.status_code == 400
 
 
+def test_up_shows_what_the_stack_warns_of(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    unmeasured = (
+        "{model_name: nobody-knows, litellm_params: {model: openai/x, api_key: k}, model_info: {mode: embedding}}"
+    )
+    config.write_text(
+        f"model_list: [{unmeasured}, {{model_name: chat, litellm_params: {{model: openai/gpt-4o-mini, api_key: k}}}}]"
+    )
+    stack = Stack(tmp_path, {}, [*UP, "--config", str(config)])
+    try:
+        stack.start()
+        deadline = time.monotonic() + 30
+        while "Ctrl-C stops it." not in stack.log:
+            assert time.monotonic() < deadline, stack.log
+            time.sleep(0.05)
+        said = " ".join(stack.log.split())
+        assert "nobody-knows" in said.split("Llama Stack is up")[0]
+        assert "output_vector_size" in said
+        assert "category=" not in said
+    finally:
+        stack.stop()
+
+
 def test_up_ends_with_words_when_the_port_is_taken(demo: Stack, tmp_path: Path) -> None:
     done = subprocess.run(
         [*UP, "--port", str(demo.port)], env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60

@@ -16,6 +16,7 @@ from ..caller import UNREADABLE
 from ..errors import LiteLLMProviderError
 
 _MARK = "__litellm_provider__"
+_PACKAGE = __name__.partition(".")[0]
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> bool:
@@ -58,16 +59,37 @@ def plain_errors(record: logging.LogRecord) -> bool:
     return True
 
 
-def log_briefly(variable: str) -> None:
-    """No line per request, unless ``variable``, the host's own for its log, asks for it; no litter; plain records past
-    rich."""
+def log_briefly(variable: str, *, names_loggers: bool) -> None:
+    """Whatever this package tells, and no line per request, unless ``variable``, the host's own for its log, says
+    otherwise; no litter; plain records past rich. ``names_loggers``: whether the host's log says who tells it."""
+    if not os.environ.get(variable):
+        _tell_all()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_marks)
+        if not names_loggers:
+            handler.addFilter(_named)
         if isinstance(handler, RichHandler):
             handler.addFilter(_Plainly(handler))
     if not re.search(r"=(info|debug)", os.environ.get(variable, "").lower()):
         # A line per request through rich costs a fifth of the request.
         logging.getLogger("uvicorn.access").addFilter(lambda record: record.levelno > logging.INFO)
+
+
+def _tell_all() -> None:
+    """OGX keeps to itself what another package than its own tells below a warning: which models came and went, above
+    all."""
+    for name in logging.root.manager.loggerDict:
+        if name.startswith(f"{_PACKAGE}."):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.getLogger(_PACKAGE).setLevel(logging.INFO)
+
+
+def _named(record: logging.LogRecord) -> bool:
+    """Our records say whose they are: `llama-stack-litellm up` shows the warnings among them."""
+    mark = f"{_PACKAGE}: "
+    if record.name.startswith(_PACKAGE) and not str(record.msg).startswith(mark):
+        record.msg, record.args = mark + record.getMessage(), ()
+    return True
 
 
 def _without_marks(record: logging.LogRecord) -> bool:

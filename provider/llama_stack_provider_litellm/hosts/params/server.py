@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -45,11 +46,11 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     if LINE == "ogx":
         messages = api("messages.fastapi_routes")
         told_by.append(messages.__name__)
-        replace(messages, "_anthropic_error_response_for_exception", _with_our_headers)
+        replace(messages, "_anthropic_error_response", _as_anthropics_error)
         replace(messages, "_format_anthropic_sse_error_event", _as_anthropics_event)
     for name in told_by:
         logging.getLogger(name).addFilter(plain_errors)
-    log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING")
+    log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING", names_loggers=False)
     if LINE == "0.7":
         stores = import_module("llama_stack.providers.utils.inference.inference_store")
         replace(stores.InferenceStore, "initialize", _queued)
@@ -132,16 +133,19 @@ def _with_our_words(original: Any) -> Any:
     return get_sse_error_message
 
 
-def _with_our_headers(original: Any) -> Any:
-    """An error of the Messages API, with its retry time."""
+def _as_anthropics_error(original: Any) -> Any:
+    """An error of the Messages API: ours with its status, words and retry time, of which OGX 1.4 makes a bare 500."""
 
-    def _anthropic_error_response_for_exception(exc: Exception, log_message: str) -> Any:
-        response = original(exc, log_message)
-        if isinstance(exc, Refused | NotFound):
-            response.headers.update(exc.error.headers)
+    def _anthropic_error_response(status_code: int, message: str) -> Any:
+        # It is made in the `except` that has caught it.
+        exc = sys.exception()
+        if not isinstance(exc, Refused | NotFound):
+            return original(status_code, message)
+        response = original(exc.error.status_code, exc.error.message)
+        response.headers.update(exc.error.headers)
         return response
 
-    return _anthropic_error_response_for_exception
+    return _anthropic_error_response
 
 
 def _as_anthropics_event(original: Any) -> Any:

@@ -33,7 +33,7 @@ def install() -> None:
         replace(module, "user_from_scope", functools.partial(origin.noticing, host_id=_trace_id))
         replace(module, "preserve_contexts_async_generator", origin.carrying)
         logging.getLogger(module.__name__).addFilter(plain_errors)
-    log_briefly("LLAMA_STACK_LOGGING")
+    log_briefly("LLAMA_STACK_LOGGING", names_loggers=True)
 
 
 def _trace_id() -> str | None:
