@@ -16,11 +16,11 @@ from tests.line import HEADER
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
+pytestmark = pytest.mark.any_host
+
 LOGGER = """
 import json, pathlib
 from litellm.integrations.custom_logger import CustomLogger
-
-pytestmark = pytest.mark.any_host
 
 OUT = pathlib.Path(__file__).parent / "told.jsonl"
 

@@ -98,15 +98,24 @@ def test_a_wrong_cache_control_is_refused(stack: Stack) -> None:
     assert ask(stack, "hi", cache={"no-store": True}).status_code == 200
 
 
-@pytest.mark.parametrize("text", ["[[error 429]]", "[[error 500]]", "[[error 401]]"])
-def test_the_connection_lives_on_after_an_error(stack: Stack, text: str) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"messages": [{"role": "user", "content": f"[[error {status}]]"}]} for status in (401, 429, 500)),
+        {"messages": 5},
+        # One of the host's own types refuses it, past its route.
+        {"tools": [{"type": "function", "function": {}}]},
+    ],
+    ids=["401", "429", "500", "route", "type"],
+)
+def test_the_connection_lives_on_after_an_error(stack: Stack, wrong: dict[str, Any]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
     connection.connect()
     # From here on a connection that the server closes is an exception.
     connection.auto_open = False
     try:
-        for content, status in ((text, None), ("hello", 200)) * 2:
-            body = json.dumps({"model": "gpt", "messages": [{"role": "user", "content": content}]})
+        for more, status in ((wrong, None), ({}, 200)) * 2:
+            body = json.dumps({"model": "gpt", "messages": [{"role": "user", "content": "hello"}], **more})
             connection.request("POST", f"{OPENAI}/chat/completions", body, {"content-type": "application/json"})
             answer = connection.getresponse()
             answer.read()

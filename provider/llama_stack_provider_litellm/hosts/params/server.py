@@ -7,6 +7,7 @@ Each change is guarded: where the server is another than those that are known, i
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
 import logging
 import sys
@@ -37,6 +38,7 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     replace(server, "user_from_scope", noticing)
     replace(server, "translate_exception", _noting)
     replace(server.StackApp, "__call__", _at_the_old_address_too)
+    replace(server.StackApp, "build_middleware_stack", functools.partial(_living_on, server.global_exception_handler))
     server.JSONResponse = _answering(server.JSONResponse)
     server.traceback = _Tracebacks(server.traceback)
     routes = api("inference.fastapi_routes")
@@ -61,12 +63,30 @@ def _at_the_old_address_too(original: Any) -> Any:
     """Llama Stack 0.2 had OpenAI's API below /v1/openai/v1; apps that ask for it there need not change."""
 
     async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and ValueError not in self.exception_handlers:
+            # OGX has begun to serve before it makes its providers.
+            self.middleware_stack = None
         if scope["type"] == "http" and scope["path"].startswith(_OLD):
             path = "/v1/" + scope["path"].removeprefix(_OLD)
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await original(self, scope, receive, send)
 
     return serve
+
+
+# What the host answers with a status of its own, and breaks the connection, for want of a handler of its own.
+_ANSWERED = (ValueError, PermissionError, ConnectionError, TimeoutError, NotImplementedError)
+
+
+def _living_on(handler: Any, original: Any) -> Any:
+    """A body that one of the host's own types refuses, past its route, is a 400, and the connection lives on."""
+
+    def build_middleware_stack(self: Any) -> Any:
+        for kind in _ANSWERED:
+            self.exception_handlers.setdefault(kind, handler)
+        return original(self)
+
+    return build_middleware_stack
 
 
 def _queued(original: Any) -> Any:
@@ -104,6 +124,10 @@ def _answering(original: Any) -> Any:
     return JSONResponse
 
 
+def _told(exc: BaseException) -> None:
+    logging.getLogger(__name__).warning("%s", exc, extra={"plain": True})
+
+
 class _Tracebacks(ModuleType):
     """The standard module, except that our errors have none: they are answers, and say what there is to say."""
 
@@ -118,7 +142,7 @@ class _Tracebacks(ModuleType):
         """Print it, unless it is an error of ours."""
         given = next((item for item in args if isinstance(item, BaseException)), None)
         if isinstance(given, Refused | NotFound):
-            logging.getLogger(__name__).warning("%s", given)
+            _told(given)
             return
         self._original.print_exception(*args, **kwargs)
 
@@ -155,7 +179,7 @@ def _as_anthropics_event(original: Any) -> Any:
         if not isinstance(exc, Refused | NotFound):
             told: str = original(exc)
             return told
-        logging.getLogger(__name__).warning("%s", exc)
+        _told(exc)
         data = {"type": "error", "error": {"type": "api_error", "message": exc.error.message}}
         return f"event: error\ndata: {json.dumps(data)}\n\n"
 
