@@ -11,7 +11,9 @@ from tests.line import LINE
 
 def agent_on(client: Any, model: str, instructions: str, tools: list[Any] | None = None) -> Any:
     """An agent. Untyped: the client's releases do not agree about it."""
-    return Agent(client, model=model, instructions=instructions, tools=tools)
+    # On the later lines a session is a conversation, which is always kept.
+    more: Any = {"enable_session_persistence": True} if LINE.name == "0.2" else {}
+    return Agent(client, model=model, instructions=instructions, tools=tools, **more)
 
 
 def turn(agent: Any, session: str, text: str) -> str:

@@ -34,6 +34,8 @@ class LiteLLMProxy:
         self._command = [required(PROGRAM, "a LiteLLM Proxy"), "--config", str(self.config_file)]
         self._env = {
             **clean_environment(folder),
+            # The upstream has OpenAI's chats, and not the Responses that the proxy would make of Anthropic's messages.
+            "LITELLM_USE_CHAT_COMPLETIONS_URL_FOR_ANTHROPIC_MESSAGES": "true",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_MASTER_KEY": self.key,
             "PYTHONPATH": str(ROOT),

@@ -40,6 +40,15 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
     return found
 
 
+def refused(answer: httpx.Response) -> dict[str, Any]:
+    """The error that an answer is, or ends with."""
+    text = answer.text
+    if answer.status_code == 200:
+        text = [line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: ")
+    error: dict[str, Any] = json.loads(text)
+    return error
+
+
 def told(found: list[dict[str, Any]], name: str) -> str:
     """The pieces of a kind, put together."""
     return "".join(event["delta"].get(name, "") for event in found if event["type"] == "content_block_delta")
@@ -90,6 +99,9 @@ def test_a_tool_and_its_result(stack: Stack, model: str, word: str, stream: bool
 
 
 def test_tokens_are_counted(stack: Stack, model: str, word: str) -> None:
+    if modes.current != "embedded" and model == "litellm/gemini":
+        pytest.skip("embedded only: a LiteLLM Proxy asks Gemini, and the upstream does not count for it")
+
     def count(text: str) -> int:
         body = {"model": model, "messages": [{"role": "user", "content": text}], "tools": [TOOL]}
         answer = httpx.post(f"{stack.url}/v1/messages/count_tokens", json=body, timeout=30)
@@ -106,22 +118,30 @@ def test_the_vendors_status_arrives(
     stack: Stack, model: str, fault: str, status: int, words: str, stream: bool
 ) -> None:
     answer = post(stack, f"[[{fault}]]", model, stream=stream)
-    said = answer.json()["error"]["message"]
-    assert answer.status_code == status, said
+    error = refused(answer)
+    said = error["error"]["message"]
+    assert error["type"] == "error"
     assert said.startswith(f"Model {DEPLOYMENTS[model]}: ")
-    assert words in said
-    assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
-    assert answer.json()["type"] == "error"
+    # Of a vendor whose answers it translates a LiteLLM Proxy begins the stream before it asks.
+    assert answer.status_code == status or (answer.status_code == 200 and stream and modes.current != "embedded")
+    if modes.current == "embedded":
+        assert words in said
+        assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
+    else:
+        # It drops the vendor's headers here.
+        assert words.startswith("Retry after") or words in said or answer.status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["break", "midstream-error"])
 def test_a_break_in_mid_stream_is_an_error_event(stack: Stack, model: str, fault: str) -> None:
     answer = post(stack, f"[[{fault}]] velvet", model, stream=True)
-    assert answer.status_code == 200
-    last = [line for line in answer.text.splitlines() if line.startswith("data: ")][-1]
-    error = json.loads(last[6:])
+    # A LiteLLM Proxy may find the connection broken before it has read anything.
+    assert answer.status_code == 200 or (modes.current != "embedded" and fault == "break")
+    error = refused(answer)
     assert error["type"] == "error"
-    assert error["error"]["message"].startswith(f"Model {DEPLOYMENTS[model]}: ")
+    # A LiteLLM Proxy does not say here which deployment it was.
+    where = DEPLOYMENTS[model] if modes.current == "embedded" else model.removeprefix("litellm/")
+    assert error["error"]["message"].startswith(f"Model {where}")
     assert "message_stop" not in answer.text
 
 
