@@ -80,7 +80,9 @@ def test_a_break_in_mid_stream_is_an_error_event(stack: Stack, model: str, fault
     # Google says 503 in its stream, the others nothing that has a status.
     status = 503 if (model, fault) == ("litellm/gemini", "midstream-error") else 502
     told, said = refusal(answer)
-    assert (answer.status_code, told) == (200, status)
+    assert told == status
+    # A LiteLLM Proxy may find the connection broken before it has read anything.
+    assert answer.status_code == 200 or (modes.current != "embedded" and fault == "break")
     assert said.startswith(f"Model {DEPLOYMENTS[model]}: ")
     assert ("velvet" in said) is (fault == "midstream-error"), "the vendor's own words"
     assert "litellm." not in said
