@@ -24,6 +24,14 @@ pytestmark = pytest.mark.embedded_only("the demo models are in the stack's own p
 UP = [str(Path(sys.executable).with_name("llama-stack-litellm")), "up"]
 
 
+def until_it_says_so(stack: Stack) -> None:
+    """Wait until `up` has shown what it serves, which comes after the server answers."""
+    deadline = time.monotonic() + 30
+    while "Ctrl-C stops it." not in stack.log:
+        assert time.monotonic() < deadline, stack.log
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("demo")
@@ -31,10 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(folder, {"OLLAMA_HOST": "127.0.0.1:9"}, UP)
     try:
         stack.start()
-        deadline = time.monotonic() + 30
-        while "Ctrl-C stops it." not in stack.log:
-            assert time.monotonic() < deadline, stack.log
-            time.sleep(0.05)
+        until_it_says_so(stack)
         yield stack
     finally:
         assert stack.stop() == 0, stack.log
@@ -131,10 +136,7 @@ def test_up_shows_what_the_stack_warns_of(tmp_path: Path) -> None:
     stack = Stack(tmp_path, {}, [*UP, "--config", str(config)])
     try:
         stack.start()
-        deadline = time.monotonic() + 30
-        while "Ctrl-C stops it." not in stack.log:
-            assert time.monotonic() < deadline, stack.log
-            time.sleep(0.05)
+        until_it_says_so(stack)
         said = " ".join(stack.log.split())
         assert "nobody-knows" in said.split("Llama Stack is up")[0]
         assert "output_vector_size" in said

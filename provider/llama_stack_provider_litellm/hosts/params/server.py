@@ -1,7 +1,7 @@
 """What the server of llama-stack 0.7 and of OGX has to learn: our errors' retry time and code, an error's words in a
 stream, a bad provider-data header, a call's origin, which embedding model is the default, where 0.2 had OpenAI's API.
 
-Each change is guarded: where the server is another than those that are known, it stays as it is, and a test fails.
+All that is changed is named in `install`. A release that has one of these no longer does not start, and says which.
 """
 
 from __future__ import annotations
