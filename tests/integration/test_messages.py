@@ -12,9 +12,11 @@ from tests import modes
 from tests.differences import needs
 from tests.integration.conftest import ANTHROPIC_KEY
 from tests.integration.test_errors import CASES, DEPLOYMENTS
+from tests.integration.test_usage_faults import file_settings
 from tests.line import HEADER
 from tests.stack import Stack
 from tests.upstream.process import Upstream
+from tests.usage.records import rows_at, until
 
 pytestmark = needs("messages")
 
@@ -164,6 +166,20 @@ def test_who_asks_arrives(stack: Stack, upstream: Upstream, word: str, model: st
     (call,) = [call for call in upstream.calls() if f'"{word}"' in json.dumps(call["body"])]
     if model == "litellm/claude":
         assert call["body"]["metadata"] == {"user_id": f"user-{word}"}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_it_is_recorded(stack: Stack, model: str, word: str, stream: bool) -> None:
+    header = {HEADER: json.dumps({"litellm_user": f"user-{word}"})}
+    assert post(stack, f"three words {word}", model, headers=header, stream=stream).status_code == 200
+    settings = file_settings(stack)
+    until(lambda: [row for row in rows_at(settings) if row["user_id"] == f"user-{word}"])
+    (row,) = [row for row in rows_at(settings) if row["user_id"] == f"user-{word}"]
+    assert (row["api"], row["via"], row["stream"], row["status"]) == ("messages", None, stream, 200)
+    assert row["input_tokens"] == 3 and row["output_tokens"] > 0
+    assert (row["first_token_seconds"] is not None) is stream
+    if modes.current == "embedded":
+        assert row["cost_usd"] > 0 and row["cost_source"] == "litellm"
 
 
 def test_a_client_that_leaves_a_stream_cancels_the_call(

@@ -25,7 +25,7 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 # /v1, /v1alpha, and OpenAI's own below.
 _VERSIONS = re.compile(r"^(?:/v1\w*|/openai)+")
 # The paths of inference itself.
-_DIRECT = frozenset({"chat", "completions", "embeddings", "inference"})
+_DIRECT = frozenset({"chat", "completions", "embeddings", "inference", "messages"})
 
 
 def noticing(
