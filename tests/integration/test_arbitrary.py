@@ -192,7 +192,8 @@ def trapped(value: Any, upstream: Upstream) -> str:
 
 def check(upstream: Upstream) -> None:
     """Every call that got through carried the configured key to the configured place."""
-    calls = upstream.calls()
+    # What another test began may still end in the background; it has paths of its own.
+    calls = [call for call in upstream.calls() if call["path"] not in ("/v1/embeddings", "/v1/completions")]
     assert calls, "nothing got through: the search never reached the upstream"
     for call in calls:
         head, path = call["headers"], call["path"]
