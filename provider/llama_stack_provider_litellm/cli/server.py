@@ -23,7 +23,7 @@ _BOOT_SECONDS = 120
 _STOP_SECONDS = 15
 _TAIL_LINES = 30
 # With the logger's name and a category before the words, or with the package's name before and the category behind.
-_OUR_WARNING = re.compile(r"WARNING\s.*? llama_stack_provider_litellm\S*(?: \w+)?: (.*?)(?:\s+category=\w+)?$")
+_OUR_WARNING = re.compile(r"WARNING\s.*? llama_stack_provider_litellm\S*(?: \w+)?: (.*?)(?:\s+category=\w+)?\s*$")
 
 
 class ServerError(LiteLLMProviderError):
