@@ -44,6 +44,7 @@ def test_one_error(stack: Stack, fault: str, stream: bool) -> None:
     assert error < answer + 20, f"an answer takes {answer:.1f} ms, an error {error:.1f} ms"
 
 
+@pytest.mark.any_host
 @pytest.mark.embedded_only("what an error costs a LiteLLM Proxy is the proxy's own")
 def test_200_errors_slow_the_others_no_more_than_200_answers(stack: Stack) -> None:
     async def others(client: httpx.AsyncClient, beside: str) -> float:

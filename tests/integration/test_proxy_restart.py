@@ -121,6 +121,7 @@ def count(seen: Seen, since: float = 0) -> Counter[str]:
     return Counter(by for when, by in seen.served if when >= since)
 
 
+@pytest.mark.any_host
 def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: str) -> None:
     async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
         async with calling(stack, word) as seen:
@@ -147,6 +148,7 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
     assert "Traceback" not in log
 
 
+@pytest.mark.any_host
 def test_in_proxy_mode_requests_fail_with_words_until_it_is_back(upstream: Upstream, tmp_path: Path, word: str) -> None:
     async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
         async with calling(stack, word) as seen:
