@@ -13,6 +13,8 @@ import pytest
 from tests.line import OPENAI
 from tests.stack import Stack
 
+pytestmark = pytest.mark.any_host
+
 OTHERS = 4
 ERRORS = 200
 ROUNDS = 5

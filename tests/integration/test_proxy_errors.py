@@ -19,7 +19,10 @@ from tests.line import HEADER, refusal, told_by_status
 from tests.litellm_proxy import LiteLLMProxy
 from tests.stack import Stack, running_stack
 
-pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+pytestmark = [
+    pytest.mark.any_host,
+    pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
+]
 
 
 @pytest.fixture(scope="module")

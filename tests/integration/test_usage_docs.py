@@ -18,7 +18,7 @@ from tests.readme import DOCS, README, scripts
 from tests.stack import Stack, running_stack
 from tests.usage.records import rows_at, until
 
-pytestmark = pytest.mark.embedded_only("the demo models are embedded")
+pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("the demo models are embedded")]
 
 PAGE = DOCS / "usage.md"
 TEXT = PAGE.read_text()

@@ -20,7 +20,7 @@ from tests.stack import running_stack
 from tests.upstream.process import Upstream
 from tests.usage.records import rows_at, until
 
-pytestmark = pytest.mark.embedded_only("the keys are those of the stack's own config")
+pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("the keys are those of the stack's own config")]
 
 
 def planted() -> str:

@@ -23,7 +23,10 @@ from tests.upstream.process import Upstream
 CALLERS = 1_000
 AT_ONCE = 100
 
-pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+pytestmark = [
+    pytest.mark.any_host,
+    pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
+]
 
 
 @contextmanager
