@@ -21,36 +21,28 @@ _Conflict: Any = _errors.ConflictError
 _NotFound: Any = _errors.ModelNotFoundError
 
 
-class _Refused:
-    """What both kinds share: ``error`` is ours, ``body`` OpenAI's form of it, where the Responses API looks for it."""
+class Refused(Exception):
+    """Every error of ours: ``error`` is that, ``body`` OpenAI's form of it, where the Responses API looks for it."""
 
-    error: RequestError
-
-    def _take(self, error: RequestError) -> None:
-        # Not by the bases' constructors, which make sentences of their own.
-        Exception.__init__(self, error.message)  # type: ignore[arg-type]
+    def __init__(self, error: RequestError) -> None:
+        # Not by the other base's constructor, which makes a sentence of its own.
+        Exception.__init__(self, error.message)
         self.error = error
         self.status_code = error.status_code
         self.body = {"message": error.message, "type": error.code, "code": error.code, "param": None}
 
 
-class Refused(_Refused, _Conflict):  # type: ignore[misc]
+class _RefusedAsConflict(Refused, _Conflict):  # type: ignore[misc]
     """An error of any status but 404."""
 
-    def __init__(self, error: RequestError) -> None:
-        self._take(error)
 
-
-class NotFound(_Refused, _NotFound):  # type: ignore[misc]
+class _RefusedAsNotFound(Refused, _NotFound):  # type: ignore[misc]
     """A 404, which the Responses API knows by its class."""
 
-    def __init__(self, error: RequestError) -> None:
-        self._take(error)
 
-
-def refusal(error: RequestError) -> Exception:
+def refusal(error: RequestError) -> Refused:
     """The exception for an error of ours."""
-    return NotFound(error) if error.status_code == 404 else Refused(error)
+    return _RefusedAsNotFound(error) if error.status_code == 404 else _RefusedAsConflict(error)
 
 
 def refusing[**Given, Answer](call: Callable[Given, Awaitable[Answer]]) -> Callable[Given, Awaitable[Answer]]:
