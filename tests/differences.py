@@ -13,7 +13,6 @@ import pytest
 
 from tests.line import HOST, LINE, OPENAI, RELEASE
 
-_ALL = ("0.2", "0.7", "ogx14", "ogx15")
 _MESSAGES = [{"role": "user", "content": "hi"}]
 
 

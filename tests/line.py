@@ -38,10 +38,7 @@ def command(config: Path) -> list[str]:
 
 def models(url: str) -> dict[str, dict[str, Any]]:
     """What the server at ``url`` says of each of its models, by the model's id."""
-    rows = httpx.get(f"{url}/v1/models", timeout=30).json()["data"]
-    if LINE.name == "0.2":
-        return {row["identifier"]: {"model_type": row["model_type"], **row["metadata"]} for row in rows}
-    return {row["id"]: row["custom_metadata"] for row in rows}
+    return LINE.models(httpx.get(f"{url}/v1/models", timeout=30).json()["data"])
 
 
 def words_of(answer: httpx.Response) -> str:
@@ -55,12 +52,18 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     """The status and the words of an error, whether it has come as an answer or in a stream's last event."""
     if answer.status_code != 200:
         return answer.status_code, words_of(answer)
-    last = [event for event in answer.text.splitlines() if event.startswith("data: ")][-1]
-    error = json.loads(last.removeprefix("data: "))["error"]
+    error = last_event(answer)["error"]
     if LINE.name == "0.2":
         status, _, told = error["message"].partition(": ")
         return int(status), told
     return int(error["code"]), error["message"]
+
+
+def last_event(answer: httpx.Response) -> dict[str, Any]:
+    """What the last event of a stream holds."""
+    last = [event for event in answer.text.splitlines() if event.startswith("data: ")][-1]
+    data: dict[str, Any] = json.loads(last.removeprefix("data: "))
+    return data
 
 
 def told_by_status(stream: bool) -> bool:

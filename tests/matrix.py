@@ -9,10 +9,10 @@ import json
 import re
 import sys
 from collections import Counter
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from llama_stack_provider_litellm.cli.checks.releases import installed
 from tests.processes import ROOT
 
 FILE = ROOT / "docs" / "matrix.json"
@@ -67,14 +67,7 @@ class Recorder:
 
 def releases() -> dict[str, str]:
     """The releases that make the difference, of what is installed here."""
-    return {name: version for name in _PACKAGES if (version := _version(name))}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    return {name: version for name in _PACKAGES if (version := installed(name))}
 
 
 def table() -> str:

@@ -84,7 +84,8 @@ def from_provider_data(
     try:
         given = ProviderData.model_validate(ours)
     except ValidationError as exc:
-        raise InvalidRequest(_explain(exc)) from None
+        fields = ", ".join(ProviderData.model_fields)
+        raise InvalidRequest(f"Provider data: {wrong_fields(exc)}. Known fields are: {fields}.") from None
     key = given.litellm_api_key.get_secret_value() if given.litellm_api_key else None
     if key is not None and not fits_header(key):
         raise InvalidRequest("litellm_api_key holds what no HTTP header can carry.")
@@ -117,8 +118,8 @@ def _allowed(headers: Mapping[str, str], allowed: Sequence[str]) -> dict[str, st
     return lowered
 
 
-def _explain(exc: ValidationError) -> str:
-    """One sentence per wrong field, without the value: it may be a secret."""
+def wrong_fields(exc: ValidationError) -> str:
+    """What is wrong with each field, without the value: it may be a secret."""
     problems = []
     for error in exc.errors(include_input=False, include_url=False, include_context=False):
         name = ".".join(str(part) for part in error["loc"])
@@ -126,5 +127,4 @@ def _explain(exc: ValidationError) -> str:
             problems.append(f"{name} is not a known field")
         else:
             problems.append(f"{name}: {error['msg']}")
-    known = ", ".join(ProviderData.model_fields)
-    return f"Provider data: {'; '.join(problems)}. Known fields are: {known}."
+    return "; ".join(problems)

@@ -25,6 +25,14 @@ WEATHER_TOOL: Any = {
 }
 
 
+PLACE = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
 def ask(text: str) -> Any:
     return [{"role": "user", "content": text}]
 
@@ -100,16 +108,10 @@ def test_openai_tool_choice_arrives(stack: Stack, upstream: Upstream, word: str)
 
 
 def test_openai_json_schema(stack: Stack, model: str, word: str) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    }
     answer = stack.openai().chat.completions.create(
         model=model,
         messages=ask(word),
-        response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": schema, "strict": True}},
+        response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": PLACE, "strict": True}},
     )
     assert json.loads(answer.choices[0].message.content or "") == {"city": word}
 

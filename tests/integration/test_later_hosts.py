@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,11 @@ import yaml
 from tests import line
 from tests.differences import needs
 from tests.imitation import imitation_proxy
+from tests.integration.test_chat import PLACE, sent
 from tests.line import HEADER, OPENAI, refusal, words_of
 from tests.stack import Stack
 from tests.upstream.process import Upstream
+from tests.usage.records import until
 
 pytestmark = needs("more in a body")
 
@@ -29,11 +29,6 @@ def ask(stack: Stack, text: str, model: str = "gpt", **more: Any) -> httpx.Respo
     return httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
 
 
-def sent(upstream: Upstream, word: str) -> Any:
-    (call,) = [call for call in upstream.calls() if word in json.dumps(call["body"])]
-    return call["body"]
-
-
 def test_openais_api_is_where_0_2_had_it_too(stack: Stack, word: str) -> None:
     body = {"model": "gpt", "messages": [{"role": "user", "content": word}]}
     answer = httpx.post(f"{stack.url}/v1/openai/v1/chat/completions", json=body, timeout=30)
@@ -41,30 +36,44 @@ def test_openais_api_is_where_0_2_had_it_too(stack: Stack, word: str) -> None:
     assert httpx.get(f"{stack.url}/v1/openai/v1/models", timeout=30).json()["data"]
 
 
-STEERING = (
-    *(
-        "api_base",
-        "base_url",
-        "api_key",
-        "api_version",
-        "custom_llm_provider",
-        "headers",
-        "extra_headers",
-        "extra_body",
-    ),
-    *(
-        "litellm_params",
-        "litellm_metadata",
-        "mock_response",
-        "fallbacks",
-        "model_list",
-        "deployment_id",
-        "organization",
-    ),
-    *("aws_access_key_id", "vertex_credentials", "azure_ad_token", "client", "user_config", "router", "timeout"),
-    *("callbacks", "success_callback", "guardrails", "tags", "ssl_verify", "allowed_openai_params", "drop_params"),
-    *("max_retries", "num_retries", "input_cost_per_token", "region_name", "metadata_x", "secret_fields", "proxy"),
-)
+STEERING = [
+    "api_base",
+    "base_url",
+    "api_key",
+    "api_version",
+    "custom_llm_provider",
+    "headers",
+    "extra_headers",
+    "extra_body",
+    "litellm_params",
+    "litellm_metadata",
+    "mock_response",
+    "fallbacks",
+    "model_list",
+    "deployment_id",
+    "organization",
+    "aws_access_key_id",
+    "vertex_credentials",
+    "azure_ad_token",
+    "client",
+    "user_config",
+    "router",
+    "timeout",
+    "callbacks",
+    "success_callback",
+    "guardrails",
+    "tags",
+    "ssl_verify",
+    "allowed_openai_params",
+    "drop_params",
+    "max_retries",
+    "num_retries",
+    "input_cost_per_token",
+    "region_name",
+    "metadata_x",
+    "secret_fields",
+    "proxy",
+]
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings"])
@@ -143,13 +152,7 @@ def test_a_conversation(stack: Stack, model: str, word: str) -> None:
 
 
 def test_a_structured_response(stack: Stack, model: str, word: str) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    }
-    form = {"format": {"type": "json_schema", "name": "place", "schema": schema, "strict": True}}
+    form = {"format": {"type": "json_schema", "name": "place", "schema": PLACE, "strict": True}}
     answer = stack.openai().responses.create(model=model, input=word, text=form)
     assert json.loads(answer.output_text) == {"city": word}
 
@@ -213,7 +216,7 @@ def test_the_run_configs_own_default_embedding_model_and_a_proxy_that_is_away(tm
             assert status == 503 and proxy.url in said
             proxy.start()
             client = stack.openai()
-            until(lambda: httpx.post(f"{stack.openai_url}/embeddings", json=body, timeout=30).status_code == 200)
+            until(lambda: httpx.post(f"{stack.openai_url}/embeddings", json=body, timeout=30).status_code == 200, 15)
             store = client.vector_stores.create(name="store")
             file = client.files.create(file=("a.txt", io.BytesIO(f"about {word}".encode())), purpose="assistants")
             attached = client.vector_stores.files.create(vector_store_id=store.id, file_id=file.id)
@@ -222,13 +225,6 @@ def test_the_run_configs_own_default_embedding_model_and_a_proxy_that_is_away(tm
         finally:
             stack.close_clients()
             stack.stop()
-
-
-def until(true: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.05)
 
 
 def test_the_other_lines_header_says_nothing(stack: Stack, upstream: Upstream, word: str) -> None:

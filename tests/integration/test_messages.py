@@ -13,7 +13,7 @@ from tests.differences import needs
 from tests.integration.conftest import ANTHROPIC_KEY
 from tests.integration.test_errors import CASES, DEPLOYMENTS
 from tests.integration.test_usage_faults import file_settings
-from tests.line import HEADER
+from tests.line import HEADER, last_event
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 from tests.usage.records import rows_at, until
@@ -44,10 +44,7 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 def refused(answer: httpx.Response) -> dict[str, Any]:
     """The error that an answer is, or ends with."""
-    text = answer.text
-    if answer.status_code == 200:
-        text = [line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: ")
-    error: dict[str, Any] = json.loads(text)
+    error: dict[str, Any] = last_event(answer) if answer.status_code == 200 else answer.json()
     return error
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
-from typing import Literal
+from typing import Any, Literal
 
 from ..config import Mode
+from .checks import releases
 
 Name = Literal["0.2", "0.7", "ogx"]
 
@@ -44,6 +44,12 @@ class Line:
     def command(self, run_config: str) -> str:
         """The command line that starts it on a run config, for a user to enter."""
         return " ".join((self.run, run_config, "--port 8321", *self.options))
+
+    def models(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What the server says of each of its models (the ``data`` of ``/v1/models``), by the model's id."""
+        if self.name == "0.2":
+            return {row["identifier"]: {"model_type": row["model_type"], **row["metadata"]} for row in rows}
+        return {row["id"]: row["custom_metadata"] for row in rows}
 
 
 LINES: dict[Name, Line] = {
@@ -92,14 +98,8 @@ LINES: dict[Name, Line] = {
 
 def installed() -> tuple[Line, str] | None:
     """The line that is installed, with its release; None for none. OGX goes first, as where this package is loaded."""
-    return next(_installed(), None)
-
-
-def _installed() -> Iterator[tuple[Line, str]]:
-    for distribution in ("ogx", "llama-stack"):
-        try:
-            version = metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-        if version:
-            yield LINES["ogx" if distribution == "ogx" else "0.2" if version.startswith("0.2.") else "0.7"], version
+    if version := releases.installed("ogx"):
+        return LINES["ogx"], version
+    if version := releases.installed("llama-stack"):
+        return LINES["0.2" if version.startswith("0.2.") else "0.7"], version
+    return None

@@ -91,10 +91,7 @@ class Server:
 
     def models(self) -> dict[str, dict[str, Any]]:
         """What the server says of each of the models that it lists, by the model's id."""
-        rows = self._get("/v1/models")["data"]
-        if self._line.name == "0.2":
-            return {row["identifier"]: {"model_type": row["model_type"], **row["metadata"]} for row in rows}
-        return {row["id"]: row["custom_metadata"] for row in rows}
+        return self._line.models(self._get("/v1/models")["data"])
 
     def warnings(self) -> list[str]:
         """What this package warned of while the server started, one line each."""

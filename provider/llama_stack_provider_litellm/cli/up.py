@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from .. import settings, storage
 from ..config import LiteLLMConfig, Mode
 from ..engines.proxy import ProxyEngine
 from . import lines, options
+from .checks.releases import OURS, install
 from .console import clear_errors, err, out, table
 from .discover import discover
 from .guards import guard_among
@@ -65,8 +65,8 @@ def installed_line() -> Line:
     """The server line that is installed. Raises ServerError for none."""
     found = lines.installed()
     if found is None:
-        wanted = shlex.quote("llama-stack-provider-litellm[distribution]")
-        raise ServerError(f"No Llama Stack is installed: there is nothing to start. Install one: pip install {wanted}")
+        mend = install(f"{OURS}[distribution]")
+        raise ServerError(f"No Llama Stack is installed: there is nothing to start. Install one: {mend}")
     return found[0]
 
 

@@ -76,6 +76,7 @@ class AsChat:
 
         self._adapter = AnthropicAdapter()
         self._model = request["model"]
+        self.vendors_model = vendors_model
         try:
             chat, self._names = self._adapter.translate_completion_input_params_with_tool_mapping(
                 {**request, "model": vendors_model}

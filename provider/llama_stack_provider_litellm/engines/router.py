@@ -226,19 +226,16 @@ class RouterEngine:
     async def count_tokens(self, request: Request, caller: Caller) -> int:
         import litellm
 
-        chat = (await self._as_chat({**request, "max_tokens": 1})).request
-        counted = {name: chat[name] for name in ("messages", "tools", "tool_choice") if name in chat}
-        model = await self._vendors_model(request["model"])
-        return await _in_thread(partial(litellm.token_counter, model=model, **counted))
+        chat = await self._as_chat({**request, "max_tokens": 1})
+        counted = {name: chat.request[name] for name in ("messages", "tools", "tool_choice") if name in chat.request}
+        return await _in_thread(partial(litellm.token_counter, model=chat.vendors_model, **counted))
 
     async def _as_chat(self, request: Request) -> AsChat:
-        return AsChat(request, await self._vendors_model(request["model"]))
-
-    async def _vendors_model(self, model: str) -> str:
-        """LiteLLM's name of what serves a model: of its first deployment, where there are several."""
+        """A request of the Messages API for what serves its model: the first deployment, where there are several."""
+        model = request["model"]
         deployments = (await self._ready()).catalog.deployments(model)
         name = str(deployments[0]["litellm_params"]["model"]) if deployments else model
-        return model if "*" in name else name
+        return AsChat(request, model if "*" in name else name)
 
     async def _stream(
         self,

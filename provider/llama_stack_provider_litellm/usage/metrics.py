@@ -50,8 +50,13 @@ _SWITCHES = _METER.create_counter(
 )
 _DROPPED = _METER.create_counter("litellm.usage.dropped", description="Calls of which no usage record could be kept.")
 
-_OPERATIONS = {"chat": "chat", "completion": "text_completion", "embedding": "embeddings", "rerank": "rerank"}
-_OPERATIONS |= {"messages": "chat"}
+_OPERATIONS = {
+    "chat": "chat",
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    "messages": "chat",
+    "rerank": "rerank",
+}
 # LiteLLM's name of a vendor → the conventions', where they differ.
 _VENDORS = {
     "azure": "azure.ai.openai",

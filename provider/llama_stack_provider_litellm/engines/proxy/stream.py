@@ -43,16 +43,13 @@ class Chunks:
 
     async def begin(self) -> None:
         """Wait for the first event. Raises ProxyGone when none comes: then nobody has seen anything of the answer."""
-        while not self._events:
-            await self._receive()
+        self._events.appendleft(await self._next())
 
     def __aiter__(self) -> Chunks:
         return self
 
     async def __anext__(self) -> dict[str, Any]:
-        while not self._events and not self._ended:
-            await self._receive()
-        event = _END if self._ended else self._events.popleft()
+        event = _END if self._ended else await self._next()
         if event == _END:
             await self._finish()
             raise StopAsyncIteration
@@ -66,6 +63,12 @@ class Chunks:
             raise self._refusal(error if isinstance(error, Mapping) else {"message": str(error)})
         self._ended = self._end is not None and data.get("type") == self._end
         return data
+
+    async def _next(self) -> bytes:
+        """The data of the next event."""
+        while not self._events:
+            await self._receive()
+        return self._events.popleft()
 
     async def _receive(self) -> None:
         """Read until at least a piece has come. Raises for a stream that ends before its end."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...caller import Caller
+from ...caller import Caller, wrong_fields
 from ...config import CacheControls
 from ...engines.base import Request
 from ...errors import InvalidRequest
@@ -99,6 +99,5 @@ def with_cache(caller: Caller, extras: Mapping[str, Any] | None) -> Caller:
     try:
         given = CacheControls.model_validate(controls)
     except ValidationError as exc:
-        told = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
-        raise InvalidRequest(f"cache: {told}.") from None
+        raise InvalidRequest(f"cache: {wrong_fields(exc)}.") from None
     return replace(caller, cache={**caller.cache, **given.model_dump(by_alias=True, exclude_none=True)})
