@@ -282,26 +282,27 @@ def test_a_redis_that_is_down_at_boot_delays_nothing(upstream: Upstream, tmp_pat
 @pytest.mark.embedded_only("the proxy's cache is the proxy's to keep alive")
 @pytest.mark.parametrize("fault", ["cut", "hang"])
 def test_a_redis_that_dies_loses_no_answer(upstream: Upstream, tmp_path: Path, word: str, fault: str) -> None:
+    deaths, delays = 3, []
     with redis_server(tmp_path) as port, Middle(port) as line:
         cache = {"type": "redis", "host": "127.0.0.1", "port": line.port}
         with running_stack(tmp_path, config(upstream, cache)) as stack:
             until_hit(stack, "chat/completions", chat(word))
             usual = sorted(_timed(stack, f"{word} usual {number}") for number in range(20))
-            getattr(line, fault)()
-            took = [_timed(stack, f"{word} {number}") for number in range(20)]
-            gone = _wait_for_words(stack, "does not work")
-            line.mend()
-            until_hit(stack, "chat/completions", chat(word))
-            back = _wait_for_words(stack, "answers again")
+            for death in range(1, deaths + 1):
+                getattr(line, fault)()
+                took = [_timed(stack, f"{word} {death} {number}") for number in range(20)]
+                delays.append(max(took) - usual[len(usual) // 2])
+                gone = _wait_for_words(stack, "does not work", death)
+                line.mend()
+                until_hit(stack, "chat/completions", chat(word))
+                back = _wait_for_words(stack, "answers again", death)
+                assert gone == back == death
             log = stack.log
-    delay = max(took) - usual[len(usual) // 2]
-    print(
-        f"\nredis dies ({fault}): usual chat {usual[10] * 1000:.0f} ms, slowest of 20 more {delay * 1000:.0f} ms later"
-    )
-    assert gone == back == 1
+    told = ", ".join(f"{delay * 1000:.0f}" for delay in delays)
+    print(f"\nredis dies ({fault}): usual chat {usual[10] * 1000:.0f} ms, the slowest of 20 is later by {told} ms")
     assert "Traceback" not in log[log.index("Uvicorn running") :]
-    # 50 ms by design; the rest is for a machine that others use too.
-    assert delay < 0.25
+    # 50 ms by design. What others do on this machine delays an answer too, but not at each death; ours would.
+    assert min(delays) < 0.25
 
 
 def _timed(stack: Stack, word: str) -> float:
@@ -311,10 +312,10 @@ def _timed(stack: Stack, word: str) -> float:
     return time.monotonic() - began
 
 
-def _wait_for_words(stack: Stack, words: str) -> int:
-    """How often the log says so, once it does."""
+def _wait_for_words(stack: Stack, words: str, times: int = 1) -> int:
+    """How often the log says so, once it does as often as this."""
     deadline = time.monotonic() + 20
-    while words not in _unwrapped(stack.log) and time.monotonic() < deadline:
+    while _unwrapped(stack.log).count(words) < times and time.monotonic() < deadline:
         time.sleep(0.05)
     return _unwrapped(stack.log).count(words)
 

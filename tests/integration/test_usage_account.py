@@ -22,7 +22,7 @@ from tests.litellm_proxy import litellm_proxy
 from tests.postgresql import PostgreSQL
 from tests.postgresql import shared_postgresql as shared_postgresql
 from tests.stack import Stack, running_stack
-from tests.upstream.process import Upstream
+from tests.upstream.process import Upstream, start_upstream
 from tests.usage.records import emptied, rows_at, until
 
 pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("it has a stack in each of two modes")]
@@ -214,6 +214,13 @@ def settings(shared_postgresql: PostgreSQL) -> UsageSettings:
 
 
 @pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """One of its own: a proxy of another test's may ask the shared one for its models at any time."""
+    with start_upstream() as server:
+        yield server
+
+
+@pytest.fixture
 def stacks(upstream: Upstream, settings: UsageSettings, tmp_path: Path) -> Iterator[dict[str, Stack]]:
     """One with the embedded router and one on a LiteLLM Proxy, which keep their records in one database."""
     env = {"SAFETY_MODEL": "litellm/guard", "LITELLM_USAGE_URL": settings.url}
@@ -236,7 +243,6 @@ def stacks(upstream: Upstream, settings: UsageSettings, tmp_path: Path) -> Itera
 
 
 def test_every_call_is_accounted_for(stacks: dict[str, Stack], settings: UsageSettings, upstream: Upstream) -> None:
-    upstream.clear()
     clients = asyncio.run(all_calls(stacks))
     expected = {
         mode: sum(count * (PER_AGENT if kind == "agent" else 1) for kind, count in client.made.items())
