@@ -3,6 +3,8 @@
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
+# Set, as many containers have it, it has each start of a server compile again all that it imports: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Which server: its environment, and the releases that were tested with it.
 HOST ?= 0.2
@@ -129,7 +131,7 @@ define environment
 $(VENV_$(1))/installed: $(UV) $(LOCK_$(1)) pyproject.toml
 	@echo "Installing $(LOCK_$(1)) into $(VENV_$(1))"
 	@test -x $(VENV_$(1))/bin/python || $(UV) venv --quiet --python .venv/bin/python $(VENV_$(1))
-	@$(UV) pip install --quiet --python $(VENV_$(1))/bin/python --require-hashes -r $(LOCK_$(1))
+	@$(UV) pip install --quiet --compile-bytecode --python $(VENV_$(1))/bin/python --require-hashes -r $(LOCK_$(1))
 	@$(UV) pip install --quiet --python $(VENV_$(1))/bin/python --no-deps --no-build-isolation --editable .
 	@touch $$@
 endef
@@ -138,7 +140,7 @@ $(foreach host,$(HOSTS),$(eval $(call environment,$(host))))
 .venv-proxy/installed: $(UV) $(PROXY_LOCK)
 	@echo "Installing $(PROXY_LOCK) into .venv-proxy"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-proxy
-	@$(UV) pip install --quiet --python .venv-proxy/bin/python --require-hashes -r $(PROXY_LOCK)
+	@$(UV) pip install --quiet --compile-bytecode --python .venv-proxy/bin/python --require-hashes -r $(PROXY_LOCK)
 	@touch $@
 
 # A uv from elsewhere would not do: it may go away, and the README's commands take the one in .venv.

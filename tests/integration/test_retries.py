@@ -16,7 +16,7 @@ from tests.upstream.process import Upstream
 
 pytestmark = pytest.mark.any_host
 
-COOLDOWN = 2.0
+COOLDOWN = 3.0
 WAIT = 3
 
 
@@ -146,20 +146,20 @@ def test_a_failing_deployment_rests_and_comes_back(stack: Routed, word: str) -> 
     failures = [json.dumps(call["body"]) for id, call in arrived if id == "rests-ill" and call["time"] <= start]
     # Within a request a LiteLLM Proxy counts the first alone, and not what its retries meet.
     assert 3 <= (len(failures) if modes.current == "embedded" else len(set(failures))) <= 6
-    # Chance would spare it 25 times once in 3 * 10^7.
-    assert len([1 for id, call in arrived if id == "rests-sound" and start < call["time"] < start + COOLDOWN]) >= 25
+    # Chance would spare it 20 times once in a million.
+    assert len([1 for id, call in arrived if id == "rests-sound" and start < call["time"] < start + COOLDOWN]) >= 20
 
 
 def test_a_resting_model_says_for_how_long(stack: Routed, word: str) -> None:
     answers = [stack.chat("single", f"[[error 500]] {word}") for _ in range(12)]
     assert {answer.status for answer in answers[:3]} == {502}
     resting = answers[-1]
-    assert (resting.status, resting.headers["retry-after"]) == (429, "2")
+    assert (resting.status, resting.headers["retry-after"]) == (429, f"{COOLDOWN:.0f}")
     assert "All deployments for selected model are in cooldown" in resting.text
     assert 3 <= len(stack.arrived(word)) <= 6
     streamed = stack.chat("single", word, stream=True)
     status, said = streamed.refusal
-    assert status == 429 and said.startswith("Model single: ") and "Retry after 2 s." in said
+    assert status == 429 and said.startswith("Model single: ") and f"Retry after {COOLDOWN:.0f} s." in said
 
     deadline = time.monotonic() + 4 * COOLDOWN
     while not (answer := stack.chat("single", word)).about:

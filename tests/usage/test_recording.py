@@ -18,7 +18,7 @@ from llama_stack_provider_litellm.config import UsageSettings
 from llama_stack_provider_litellm.engines import Ranking, Stream
 from llama_stack_provider_litellm.engines.base import Request
 from llama_stack_provider_litellm.engines.served import Served
-from llama_stack_provider_litellm.usage import metrics
+from llama_stack_provider_litellm.usage import record
 from llama_stack_provider_litellm.usage.recording import RecordingEngine
 from llama_stack_provider_litellm.usage.tables import AUDIT, LOST
 from tests.usage.records import rows_at
@@ -259,10 +259,10 @@ def test_whatever_a_vendor_writes_into_a_chunk(settings: UsageSettings, odd: dic
 def test_a_call_is_served_and_ended_though_it_cannot_be_recorded(
     settings: UsageSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(call: Any) -> None:
+    def fails(call: Any, answer: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(metrics, "ended", fails)
+    monkeypatch.setattr(record, "_count", fails)
     ended: list[str] = []
 
     class Upstream:

@@ -15,6 +15,9 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from ..redaction import without_keys
 from .call import Call
 
+MOMENT = 0.05
+"""How long after its end, in seconds, a call is counted."""
+
 _METER = metrics.get_meter("llama_stack_provider_litellm")
 
 # The boundaries that the conventions ask for.

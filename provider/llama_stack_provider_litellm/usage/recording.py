@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..config import UsageSettings
 from ..engines import Engine, Ranking, Stream
 from ..engines.base import Changed, Request
 from ..engines.messages import Message
+from . import metrics
 from .call import Api, Call
 from .ledger import Ledger
 from .record import Record
@@ -53,10 +55,11 @@ class RecordingEngine:
         return self._engine.redact(text)
 
     async def close(self) -> None:
-        """Close the engine, then write what still waits."""
+        """Close the engine, then count and write what still waits."""
         try:
             await self._engine.close()
         finally:
+            await asyncio.sleep(metrics.MOMENT)
             if self._ledger is not None:
                 await self._ledger.close()
 

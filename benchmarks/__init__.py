@@ -1,0 +1,1 @@
+"""How fast the stack is on LiteLLM's models, against what users would run instead: ``make bench``."""

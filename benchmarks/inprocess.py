@@ -1,0 +1,165 @@
+"""What this package adds to what it stands on, in one process without the server: JSON on stdout.
+
+``python -m benchmarks.inprocess LITELLM_CONFIG UPSTREAM_URL``, in a line's environment. The proxy engine is pointed at
+the upstream: a proxy that costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from benchmarks import upstream
+from benchmarks.workloads import QUESTION
+from llama_stack_provider_litellm import LiteLLMConfig, get_adapter_impl
+from llama_stack_provider_litellm.hosts.installed import LINE, api
+
+_CHATS = 400
+_STREAMS = 15
+_IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
+
+Timed = Callable[[], Awaitable[float]]
+
+
+async def made(mode: str, folder: Path, config: str, url: str) -> Any:
+    """Our adapter, as the host makes it."""
+    settings = {
+        "mode": mode,
+        "config_path": config,
+        "proxy": {"url": url, "api_key": "sk-benchmark"},
+        "usage": {"url": f"sqlite:///{folder}/{mode}.db"},
+    }
+    adapter = await get_adapter_impl(LiteLLMConfig.model_validate(settings), {})
+    adapter.__provider_id__ = "litellm"
+    return adapter
+
+
+def asked(stream: bool) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a chat, in the form of this line."""
+    if LINE == "0.2":
+        return [], {"model": "gpt", "messages": QUESTION, "stream": stream}
+    kind = api().OpenAIChatCompletionRequestWithExtraBody
+    return [kind(model="gpt", messages=QUESTION, stream=stream)], {}
+
+
+async def in_turn(first: Timed, second: Timed, count: int) -> float:
+    """How much longer the second takes at the median, in seconds; one after the other, as the machine is shared."""
+    for once in (first, second) * 3:
+        await once()
+    pairs = [(await first(), await second()) for _ in range(count)]
+    return statistics.median(pair[1] for pair in pairs) - statistics.median(pair[0] for pair in pairs)
+
+
+def chat_of(adapter: Any) -> Timed:
+    """A chat through the adapter."""
+
+    async def once() -> float:
+        began = time.perf_counter()
+        arguments, named = asked(stream=False)
+        await adapter.openai_chat_completion(*arguments, **named)
+        return time.perf_counter() - began
+
+    return once
+
+
+def chunks_of(stream: Callable[[], Awaitable[AsyncIterator[Any]]]) -> Timed:
+    """Seconds per chunk of a stream, from the first."""
+
+    async def once() -> float:
+        chunks = await stream()
+        await anext(chunks)
+        began = time.perf_counter()
+        async for _ in chunks:
+            pass
+        return (time.perf_counter() - began) / upstream.CHUNKS
+
+    return once
+
+
+async def measured(adapters: dict[str, Any], model_list: list[Any], url: str) -> dict[str, float]:
+    """Milliseconds per chat, and microseconds per chunk, on top of the Router and on top of aiohttp."""
+    from litellm import Router
+
+    router: Any = Router(model_list=model_list)
+    for adapter in adapters.values():
+        await adapter.should_refresh_models()
+    body = {"model": "gpt", "messages": QUESTION}
+
+    async def by_router() -> float:
+        began = time.perf_counter()
+        await router.acompletion(model="gpt", messages=QUESTION)
+        return time.perf_counter() - began
+
+    def adapted(adapter: Any) -> Timed:
+        async def stream() -> Any:
+            arguments, named = asked(stream=True)
+            return aiter(await adapter.openai_chat_completion(*arguments, **named))
+
+        return chunks_of(stream)
+
+    async def streamed_by_router() -> Any:
+        options = {"include_usage": True}
+        return await router.acompletion(model="gpt", messages=QUESTION, stream=True, stream_options=options)
+
+    async with aiohttp.ClientSession() as session:
+
+        async def by_aiohttp() -> float:
+            began = time.perf_counter()
+            async with session.post(f"{url}/v1/chat/completions", json=body) as response:
+                await response.read()
+            return time.perf_counter() - began
+
+        async def streamed_by_aiohttp() -> float:
+            asking = {**body, "stream": True, "stream_options": {"include_usage": True}}
+            async with session.post(f"{url}/v1/chat/completions", json=asking) as response:
+                lines = aiter(response.content)
+                await anext(lines)
+                began = time.perf_counter()
+                async for _ in lines:
+                    pass
+            return (time.perf_counter() - began) / upstream.CHUNKS
+
+        embedded, proxied = adapters["embedded"], adapters["proxy"]
+        found = {
+            "adapter_ms": await in_turn(by_router, chat_of(embedded), _CHATS) * 1e3,
+            "engine_ms": await in_turn(by_aiohttp, chat_of(proxied), _CHATS) * 1e3,
+            "chunk_us": await in_turn(chunks_of(streamed_by_router), adapted(embedded), _STREAMS) * 1e6,
+            "proxy_chunk_us": await in_turn(streamed_by_aiohttp, adapted(proxied), _STREAMS) * 1e6,
+        }
+    for adapter in adapters.values():
+        await adapter.shutdown()
+    router.discard()
+    return found
+
+
+def main(config: str, url: str) -> dict[str, float]:
+    """The figures. The adapters are made in a loop that is thrown away, as the host does."""
+
+    async def both(folder: Path) -> dict[str, Any]:
+        return {mode: await made(mode, folder, config, url) for mode in ("embedded", "proxy")}
+
+    with tempfile.TemporaryDirectory() as folder:
+        adapters = asyncio.run(both(Path(folder)))
+        model_list = yaml.safe_load(Path(config).read_text())["model_list"]
+        found = asyncio.run(measured(adapters, model_list, url))
+    for name in ("llama_stack_provider_litellm", "litellm"):
+        seconds = subprocess.run(
+            [sys.executable, "-c", _IMPORT.format(name)], capture_output=True, text=True, check=True
+        )
+        found[f"import_{name.removeprefix('llama_stack_provider_')}_s"] = float(seconds.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,85 @@
+"""What has to come out, as ratios of figures of one run, and what is excused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.contenders import CANNED, EMBEDDED, PROXIED, PROXY, TODAY, UPSTREAM
+
+Figures = Mapping[str, Mapping[str, float]]
+"""Contender → figure → value, of one round or at the median."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio, or a figure, and its bound."""
+
+    name: str
+    what: str
+    bound: float
+    is_least: bool
+    of: Callable[[Figures], float]
+    unit: str = "×"
+    each_round: bool = True
+    """Whether every round gives a value: of a figure that is measured once there is one."""
+
+    def met(self, value: float) -> bool:
+        """Whether a value is good enough."""
+        return value >= self.bound if self.is_least else value <= self.bound
+
+    def worse(self, value: float, than: float) -> float:
+        """How many times worse a value is."""
+        return than / value if self.is_least else value / than
+
+
+def _ratio(figure: str, mine: str, other: str) -> Callable[[Figures], float]:
+    return lambda found: found[mine][figure] / found[other][figure]
+
+
+INSIDE = "in process"
+GOALS = (
+    Goal("embedded_per_second", "requests/s at 32, embedded, against remote::openai → proxy", 5, True,
+         _ratio("per_second", EMBEDDED, TODAY)),
+    Goal("embedded_to_proxy_alone", "requests/s at 32, embedded, against the LiteLLM Proxy alone", 1.6, True,
+         _ratio("per_second", EMBEDDED, PROXY)),
+    Goal("proxied_per_second", "requests/s at 32, proxy mode, against remote::openai → proxy", 2, True,
+         _ratio("per_second", PROXIED, TODAY)),
+    Goal("embedded_p50", "p50 at one caller, embedded, against remote::openai → proxy", 0.2, False,
+         _ratio("p50_ms", EMBEDDED, TODAY)),
+    Goal("adapter", "adapter on top of the Router, in process, p50", 0.3, False,
+         lambda found: found[INSIDE]["adapter_ms"], "ms", False),
+    Goal("engine", "proxy engine on top of aiohttp, in process, p50", 0.4, False,
+         lambda found: found[INSIDE]["engine_ms"], "ms", False),
+    Goal("chunk", "a streamed chunk on top of the Router, in process", 25, False,
+         lambda found: found[INSIDE]["chunk_us"], "µs", False),
+    Goal("proxy_chunk", "a streamed chunk on top of aiohttp, in process", 25, False,
+         lambda found: found[INSIDE]["proxy_chunk_us"], "µs", False),
+    Goal("batches", "256 embeddings in one call, against the upstream's batches at once", 1.15, False,
+         _ratio("batches_ms", EMBEDDED, UPSTREAM)),
+    Goal("rag_insert", "RAG insert of 500 chunks, embedded, against remote::openai → proxy", 3, True,
+         lambda found: found[TODAY]["rag_insert_ms"] / found[EMBEDDED]["rag_insert_ms"]),
+    Goal("boot", "boot to the first answer, embedded, against the host with a canned provider", 1.5, False,
+         _ratio("boot_s", EMBEDDED, CANNED), each_round=False),
+    Goal("memory", "memory after 20,000 requests, embedded, against after 1,000", 1.02, False,
+         lambda found: found[EMBEDDED]["memory_later_mib"] / found[EMBEDDED]["memory_mib"], each_round=False),
+    Goal("proxied_memory", "memory after 20,000 requests, proxy mode, against after 1,000", 1.02, False,
+         lambda found: found[PROXIED]["memory_later_mib"] / found[PROXIED]["memory_mib"], each_round=False),
+)  # fmt: skip
+
+
+def values(goal: Goal, rounds: Sequence[Figures], once: Figures) -> list[float]:
+    """The ratio in each round, or the one of what is measured once; none where this run has not measured it."""
+    found = []
+    for figures in rounds if goal.each_round else [once]:
+        try:
+            found.append(goal.of(figures))
+        except KeyError:
+            continue
+    return found
+
+
+def told(goal: Goal, row: Mapping[str, Any]) -> str:
+    """A value with its bound, in words."""
+    return f"{row['median']:.2f} {goal.unit} ({'at least' if goal.is_least else 'at most'} {goal.bound:g} {goal.unit})"
