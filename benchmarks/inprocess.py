@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -42,7 +43,16 @@ async def made(mode: str, folder: Path, config: str, url: str) -> Any:
     }
     adapter = await get_adapter_impl(LiteLLMConfig.model_validate(settings), {})
     adapter.__provider_id__ = "litellm"
+    adapter.model_store = _Table()
     return adapter
+
+
+class _Table:
+    """The host's table of models, without the host: 0.2's adapter asks it what is behind a name."""
+
+    async def get_model(self, name: str) -> Any:
+        """A model of the same name."""
+        return SimpleNamespace(provider_resource_id=name)
 
 
 def asked(stream: bool) -> tuple[list[Any], dict[str, Any]]:

@@ -92,6 +92,10 @@ async def _chat_completions(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def _ready(request: web.Request) -> web.Response:
+    return web.json_response({"status": "healthy"})
+
+
 async def _models(request: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in ("gpt", "embed")]})
 
@@ -108,6 +112,8 @@ async def _embeddings(request: web.Request) -> web.Response:
 def app() -> web.Application:
     """The server's routes."""
     made = web.Application(client_max_size=64 * 1024 * 1024)
+    # So that the proxy engine takes it for a LiteLLM Proxy.
+    made.router.add_get("/health/readiness", _ready)
     made.router.add_get("/v1/models", _models)
     made.router.add_post("/v1/chat/completions", _chat_completions)
     made.router.add_post("/v1/embeddings", _embeddings)

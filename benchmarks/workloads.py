@@ -37,7 +37,7 @@ class Asking:
 
     async def __aenter__(self) -> Asking:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4),
             headers={"Authorization": f"Bearer {self.target.key}"},
             timeout=aiohttp.ClientTimeout(total=120),
             read_bufsize=2**20,
