@@ -210,11 +210,24 @@ def test_a_key_that_the_vendor_repeats_is_not_shown(engine: RouterEngine) -> Non
 
 
 def test_a_virtual_key_needs_a_proxy(engine: RouterEngine, upstream: Upstream) -> None:
-    for method, request in (("chat", ask("x")), ("embed", {"model": "embedding", "input": ["x"]})):
+    embedded = {"model": "embedding", "input": ["x"]}
+    for method, request in (("chat", ask("x")), ("embed", embedded), ("count_tokens", ask("x"))):
         with pytest.raises(errors.InvalidRequest, match="litellm_api_key is a virtual key") as caught:
             run(engine, getattr(engine, method)(request, Caller(api_key="sk-virtual")))
         assert "sk-virtual" not in caught.value.message
     assert upstream.calls() == []
+
+
+def test_tokens_that_cannot_be_counted(engine: RouterEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.ModelNotFound):
+        run(engine, engine.count_tokens(ask("x", "nobody"), ANONYMOUS))
+
+    def fails(**_: Any) -> int:
+        raise ZeroDivisionError("the tokenizer")
+
+    monkeypatch.setattr("litellm.token_counter", fails)
+    with pytest.raises(errors.RequestError, match="gpt.*the tokenizer"):
+        run(engine, engine.count_tokens(ask("x"), ANONYMOUS))
 
 
 def test_catalog(engine: RouterEngine) -> None:

@@ -19,8 +19,11 @@ from openai.types.create_embedding_response import Usage
 from pydantic import ValidationError
 
 from ..errors import BadGateway
+from . import vectors
 from .base import Ranking, Reranked
 from .served import Served
+
+vectors.install()
 
 Data = dict[str, Any]
 AboutStream = Callable[[Data], Served]

@@ -226,9 +226,13 @@ class RouterEngine:
     async def count_tokens(self, request: Request, caller: Caller) -> int:
         import litellm
 
+        models = await self._models_for(request, caller)
         chat = await self._as_chat({**request, "max_tokens": 1})
         counted = {name: chat.request[name] for name in ("messages", "tools", "tool_choice") if name in chat.request}
-        return await _in_thread(partial(litellm.token_counter, model=chat.vendors_model, **counted))
+        try:
+            return await _in_thread(partial(litellm.token_counter, model=chat.vendors_model, **counted))
+        except Exception as exc:  # whatever a tokenizer raises
+            raise models.error(exc, model=request["model"]) from None
 
     async def _as_chat(self, request: Request) -> AsChat:
         """A request of the Messages API for what serves its model: the first deployment, where there are several."""
@@ -259,17 +263,22 @@ class RouterEngine:
 
         return await self._call(method, streamed, caller, read)
 
-    async def _call[Answer](self, method: str, request: Request, caller: Caller, convert: _Convert[Answer]) -> Answer:
-        """What ``convert`` makes of the answer of the Router's ``method``. Raises errors.RequestError."""
+    async def _models_for(self, request: Request, caller: Caller) -> _Models:
+        """The models, with that of a request among them. Raises errors.RequestError for a call that is none of ours."""
         if caller.api_key is not None:
             raise errors.InvalidRequest(
                 "litellm_api_key is a virtual key of a LiteLLM Proxy, and this stack uses no proxy. "
                 "Leave the field out."
             )
-        model = request["model"]
         models = await self._ready()
-        if models.catalog.resolve(model) is None:
-            raise models.catalog.not_found(model)
+        if models.catalog.resolve(request["model"]) is None:
+            raise models.catalog.not_found(request["model"])
+        return models
+
+    async def _call[Answer](self, method: str, request: Request, caller: Caller, convert: _Convert[Answer]) -> Answer:
+        """What ``convert`` makes of the answer of the Router's ``method``. Raises errors.RequestError."""
+        model = request["model"]
+        models = await self._models_for(request, caller)
         if "messages" in request or "prompt" in request:
             request = self._guard.checked(request, models.catalog.deployments(model))
         if "messages" in request:
