@@ -226,7 +226,7 @@ def test_tokens_that_cannot_be_counted(engine: RouterEngine, monkeypatch: pytest
         raise ZeroDivisionError("the tokenizer")
 
     monkeypatch.setattr("litellm.token_counter", fails)
-    with pytest.raises(errors.RequestError, match="gpt.*the tokenizer"):
+    with pytest.raises(errors.RequestError, match=r"gpt.*the tokenizer"):
         run(engine, engine.count_tokens(ask("x"), ANONYMOUS))
 
 

@@ -48,6 +48,12 @@ class Recorder(CustomLogger):
         """What was logged next."""
         return await asyncio.wait_for(self._logged.get(), 10)
 
+    async def of(self, answer: Any) -> dict[str, Any]:
+        """What was logged of an answer's call: LiteLLM may still have to log those of earlier tests."""
+        while (logged := await self.next())["litellm_call_id"] != answer.litellm["call_id"]:
+            pass
+        return logged
+
 
 @pytest.fixture
 def callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,8 +90,8 @@ def test_the_caller_arrives_where_litellm_logs_it(
     async def ask_and_see() -> dict[str, Any]:
         answer = await getattr(engine, method)(request_body, ANN)
         if method.endswith("stream"):
-            _ = [chunk async for chunk in answer]
-        return await recorder.next()
+            answer = [chunk async for chunk in answer][-1]
+        return await recorder.of(answer)
 
     logged = run(engine, ask_and_see())
     assert logged["end_user"] == "ann"
@@ -97,8 +103,7 @@ def test_the_caller_arrives_where_litellm_logs_it(
 
 def test_who_is_nobody_is_logged_as_nobody(engine: RouterEngine, recorder: Recorder) -> None:
     async def ask_and_see() -> dict[str, Any]:
-        await engine.chat(ask("x"), ANONYMOUS)
-        return await recorder.next()
+        return await recorder.of(await engine.chat(ask("x"), ANONYMOUS))
 
     logged = run(engine, ask_and_see())
     assert not logged["end_user"]
