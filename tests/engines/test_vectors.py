@@ -26,7 +26,7 @@ def body(count: int, size: int) -> dict[str, Any]:
 def as_released(monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK without what we do to it."""
     original: Any = BaseModel.construct
-    for name in vectors._NAMES:
+    for name in vectors.NAMES:
         monkeypatch.setattr(Embedding, name, classmethod(original.__func__))
 
 
