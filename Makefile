@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up proxy test test-modes test-all load check docs configs matrix lock wheel services clean
+.PHONY: help up proxy test test-modes test-all load bench check docs configs matrix lock wheel services clean
 
 # Set in a shell for other work, these would make uv or pyenv take another Python or other releases than the tested ones.
 unexport PYENV_VERSION UV_PYTHON UV_SYSTEM_PYTHON UV_CONSTRAINT VIRTUAL_ENV
@@ -87,6 +87,9 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python .venv/bin/python --p
 
 load: .venv/installed ## Run the two minutes of load that `make test` leaves out
 	LOAD=1 $(BIN)/pytest -s tests/integration/test_load.py
+
+bench: .venv/installed .venv-0.7/installed .venv-proxy/installed ## Compare with what users would run instead (ARGS=--quick)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/installed ## Measure and write anew what docs/ shows
 	$(BIN)/python -W ignore -m tests.compatibility

@@ -163,11 +163,11 @@ def main(config: str, url: str) -> dict[str, float]:
         adapters = asyncio.run(both(Path(folder)))
         model_list = yaml.safe_load(Path(config).read_text())["model_list"]
         found = asyncio.run(measured(adapters, model_list, url))
-    for name in ("llama_stack_provider_litellm", "litellm"):
+    for name, package in (("import_s", "llama_stack_provider_litellm"), ("import_litellm_s", "litellm")):
         seconds = subprocess.run(
-            [sys.executable, "-c", _IMPORT.format(name)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", _IMPORT.format(package)], capture_output=True, text=True, check=True
         )
-        found[f"import_{name.removeprefix('llama_stack_provider_')}_s"] = float(seconds.stdout)
+        found[name] = float(seconds.stdout)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.contenders import CANNED, EMBEDDED, PROXIED, PROXY, TODAY, UPSTREAM
 
@@ -78,8 +77,3 @@ def values(goal: Goal, rounds: Sequence[Figures], once: Figures) -> list[float]:
         except KeyError:
             continue
     return found
-
-
-def told(goal: Goal, row: Mapping[str, Any]) -> str:
-    """A value with its bound, in words."""
-    return f"{row['median']:.2f} {goal.unit} ({'at least' if goal.is_least else 'at most'} {goal.bound:g} {goal.unit})"

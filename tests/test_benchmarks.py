@@ -1,0 +1,102 @@
+"""What the benchmark makes of its figures. What it measures is no test's business."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from benchmarks import __main__ as command
+from benchmarks import contenders, report, rounds, run, upstream
+from benchmarks.targets import GOALS, INSIDE
+
+from llama_stack_provider_litellm.cli.lines import LINES
+
+PER_SECOND = {contenders.TODAY: 20.0, contenders.PROXY: 50.0, contenders.EMBEDDED: 100.0, contenders.PROXIED: 60.0}
+
+
+def one_round(factor: float = 1.0) -> dict[str, dict[str, float]]:
+    return {
+        name: {"per_second": value * (factor if name == contenders.EMBEDDED else 1), "p50_ms": 1000 / value}
+        for name, value in PER_SECOND.items()
+    }
+
+
+def results(factor: float = 1.0) -> dict[str, Any]:
+    inside = {INSIDE: {"adapter_ms": 0.2, "engine_ms": 0.3, "chunk_us": 12.0, "proxy_chunk_us": 14.0}}
+    summed = run._summed_up([one_round(factor), one_round(factor * 1.1), one_round(factor * 0.9)], inside)
+    releases = {"llama-stack": "0.2.24", "litellm": "1.106.2"}
+    machine = {"cpu": "a CPU", "cores": 2, "python": "3.12.1"}
+    return {
+        "date": "2026-11-26",
+        "machine": machine,
+        "rounds": 3,
+        "lines": {"0.2": {"releases": releases, **summed}},
+    }
+
+
+def test_ratios_are_those_of_a_round_and_the_median_of_all() -> None:
+    found = results()["lines"]["0.2"]["targets"]
+    assert found["embedded_per_second"] == {"median": 5.0, "min": 4.5, "max": 5.5}
+    assert found["embedded_p50"]["median"] == pytest.approx(0.2)
+    assert found["adapter"] == {"median": 0.2, "min": 0.2, "max": 0.2}
+    assert "boot" not in found, "this run has not measured it"
+
+
+def test_a_figure_has_its_median_least_and_greatest() -> None:
+    assert rounds.middle([{"a": 3.0}, {"a": 1.0, "b": 9.0}, {"a": 2.0}]) == {"a": [2.0, 1.0, 3.0], "b": [9.0, 9.0, 9.0]}
+
+
+@pytest.mark.parametrize(("factor", "is_worse"), [(1.0, False), (0.81, False), (0.79, True), (3.0, False)])
+def test_a_ratio_that_is_worse_by_more_than_a_quarter_fails(
+    factor: float, is_worse: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results()))
+    monkeypatch.setattr(command, "RESULTS", file)
+    if is_worse:
+        with pytest.raises(SystemExit, match="1"):
+            command._compare(results(factor)["lines"])
+        assert "requests/s at 32, embedded, against remote::openai" in capsys.readouterr().out
+    else:
+        command._compare(results(factor)["lines"])
+
+
+def test_the_page_tells_every_target_and_figure() -> None:
+    page = report.markdown(results())
+    assert "| requests/s at 32, embedded, against remote::openai → proxy: at least 5 × | 5.00 × |" in page
+    assert f"| {contenders.EMBEDDED} | 10.0 | 100 |" in page
+    assert INSIDE not in [row.split(" | ")[0].strip("| ") for row in page.splitlines()]
+
+
+def test_a_target_is_met_from_its_bound_on() -> None:
+    at_least, at_most = GOALS[0], next(goal for goal in GOALS if not goal.is_least)
+    assert at_least.met(5.0) and not at_least.met(4.99)
+    assert at_most.met(at_most.bound) and not at_most.met(at_most.bound * 1.01)
+    assert at_least.worse(4.0, 5.0) == at_most.worse(5.0, 4.0) == 1.25
+
+
+@pytest.mark.parametrize("line", ["0.2", "0.7"])
+@pytest.mark.parametrize("name", run.STACKS)
+def test_the_stacks_differ_in_their_provider_alone(line: str, name: str, tmp_path: Any) -> None:
+    here = contenders.Target(contenders.UPSTREAM, "http://127.0.0.1:1/v1", "gpt", "embed")
+    prefix, provider, _ = contenders._provider(name, tmp_path, here, here)
+    config = contenders._run_config(LINES[line], name, prefix, provider)  # type: ignore[index]
+    shipped = contenders._run_config(LINES[line], contenders.EMBEDDED, "litellm", None)  # type: ignore[index]
+    for each in (config, shipped):
+        del each["providers"]["inference"]
+        each.pop("models", None)
+        each.get("registered_resources", {}).pop("models", None)
+    assert config == shipped
+
+
+def test_the_upstream_answers_as_asked() -> None:
+    assert upstream.kind_of({"messages": [{"role": "user"}]}) == "text"
+    assert upstream.kind_of({"messages": [{"role": "user"}], "tools": [{}]}) == "call"
+    assert upstream.kind_of({"messages": [{"role": "user"}, {"role": "tool"}], "tools": [{}]}) == "text"
+    assert len(json.loads(upstream.vectors(3, "base64"))["data"]) == 3
+    assert len(json.loads(upstream.vectors(1, "float"))["data"][0]["embedding"]) == upstream.DIMENSION
+
+
+def test_every_target_has_a_name_of_its_own() -> None:
+    assert len({goal.name for goal in GOALS}) == len(GOALS)
