@@ -148,9 +148,12 @@ class Follower:
                 if await _state(files) != seen or (changed and error):
                     seen = await _settled(files)
                     error = await self.reload()
-                    if self._engine.sources() != files:
-                        files = self._engine.sources()
-                        seen = await _state(files)
+                    watched = files
+                    while (sources := self._engine.sources()) != files:
+                        # What a file includes has been read before anybody looked after it, and may be another by now.
+                        files, seen = sources, await _settled(sources)
+                        error = await self.reload()
+                    if files != watched:
                         break
 
 
