@@ -141,3 +141,28 @@ def test_closing_does_not_wait(engine: Engine) -> None:
     began = time.monotonic()
     follow(engine, body)
     assert time.monotonic() - began < 5
+
+
+def test_a_file_that_changes_right_after_it_was_included_is_read_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    included = engine.file.with_name("included.yaml")
+    included.write_text("first")
+    read: list[str] = []
+
+    async def reload_it() -> None:
+        engine.reloads += 1
+        read.append(included.read_text())
+        # Whoever sees the new models may write at once, before anybody looks after the file.
+        included.write_text("second")
+
+    monkeypatch.setattr(engine, "reload", reload_it)
+    monkeypatch.setattr(engine, "sources", lambda: (engine.file, included)[: 1 + bool(read)])
+
+    async def body() -> None:
+        await asyncio.sleep(0.1)
+        engine.file.write_text("include: [included.yaml]")
+        await until(lambda: read[-1:] == ["second"])
+
+    follow(engine, body)
+    assert read[0] == "first"

@@ -61,8 +61,8 @@ def ask(stack: Stack, model: str, text: str = "hi") -> httpx.Response:
     return httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
 
 
-def until(true: Callable[[], object], seconds: float = 10) -> None:
-    """Wait for a condition. The host may lag five seconds behind the file; other tests run beside this one."""
+def until(true: Callable[[], object], seconds: float = 5) -> None:
+    """Wait for a condition, five seconds at most: that is how long the host may lag behind the file."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "not within the time"
