@@ -97,13 +97,6 @@ def write_readme(results: Mapping[str, Any]) -> None:
     README.write_text(_PLACE.sub(lambda found: found[1] + markdown(results) + found[2], README.read_text()))
 
 
-def written() -> str:
-    """What stands in the README."""
-    found = _PLACE.search(README.read_text())
-    assert found is not None
-    return found[0].split("\n", 1)[1].rsplit("\n", 1)[0]
-
-
 def plot(results: Mapping[str, Any], file: Path) -> None:
     """Requests per second at 32 callers, and the time of one, of each contender on each line."""
     figure = go.Figure()

@@ -17,7 +17,7 @@ import yaml
 
 from benchmarks import rounds, upstream
 from benchmarks.contenders import ROUTER, Target
-from benchmarks.workloads import QUESTION
+from benchmarks.workloads import QUESTION, SOME_TEXTS
 
 
 class RouterAsking:
@@ -47,8 +47,7 @@ class RouterAsking:
     async def embeddings(self) -> float:
         """Vectors of many texts."""
         began = time.perf_counter()
-        texts = [f"text number {number}" for number in range(upstream.TEXTS)]
-        await self._router.aembedding(model="embed", input=texts, encoding_format="base64")
+        await self._router.aembedding(model="embed", input=SOME_TEXTS, encoding_format="base64")
         return time.perf_counter() - began
 
 

@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.processes import ROOT, clean_environment
+from tests.processes import ROOT, clean_environment, memory, open_files
 
 from benchmarks import contenders, load, rounds, targets
 from benchmarks.contenders import Target
-from benchmarks.processes import memory, open_files
 from benchmarks.workloads import Asking
 from llama_stack_provider_litellm.cli.lines import Line
 
@@ -93,7 +92,7 @@ async def _remember(
         async with Asking(target) as asking:
             await load.so_many(asking.chat, count, _MEMORY_CALLERS)
         found = once.setdefault(target.name, {})
-        found[f"memory{later}_mib"], found[f"files{later}"] = memory(target.pids[0]), open_files(target.pids[0])
+        found[f"memory{later}_mib"], found[f"files{later}"] = memory(target.pids[0]), len(open_files(target.pids[0]))
 
     progress.step(f"{plan.requests:,} requests to each")
     compared = [target for name, target in running.items() if name not in AS_RELEASED]

@@ -14,7 +14,7 @@ from benchmarks.contenders import Target
 from benchmarks.upstream import CHUNKS, DIMENSION, TEXTS
 
 QUESTION = [{"role": "user", "content": "What is the capital of France, and on which river is it?"}]
-_TEXTS = [f"text number {number}" for number in range(TEXTS)]
+SOME_TEXTS = [f"text number {number}" for number in range(TEXTS)]
 RAG_CHUNKS = 500
 _WORDS_PER_CHUNK = 100
 _TOOL = {
@@ -70,7 +70,7 @@ class Asking:
     async def embeddings(self) -> float:
         """Vectors of many texts, as the OpenAI client asks for them."""
         began = time.perf_counter()
-        await self._embed(self.target.embedding, _TEXTS)
+        await self._embed(self.target.embedding, SOME_TEXTS)
         return time.perf_counter() - began
 
     async def batches(self) -> float:
@@ -78,7 +78,7 @@ class Asking:
         assert self.target.batches is not None
         model, size = self.target.batches
         began = time.perf_counter()
-        parts = (_TEXTS[start : start + size] for start in range(0, TEXTS, size))
+        parts = (SOME_TEXTS[start : start + size] for start in range(0, TEXTS, size))
         await asyncio.gather(*(self._embed(model, part) for part in parts))
         return time.perf_counter() - began
 

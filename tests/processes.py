@@ -54,6 +54,11 @@ def free_port() -> int:
         return port
 
 
+def memory(pid: int) -> float:
+    """Resident memory in MiB, as Linux tells it."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def open_files(pid: int) -> list[str]:
     """What a process holds open, by name; a file that it closes while we look is not held."""
     names = []

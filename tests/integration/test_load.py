@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.conftest import litellm_config
 from tests.line import HEADER, LINE, OPENAI
-from tests.processes import open_files
+from tests.processes import memory, open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -68,8 +68,7 @@ def stack(upstream: Upstream, tmp_path: Path) -> Iterator[Stack]:
 
 def footprint(pid: int) -> tuple[int, int]:
     """Resident memory in MiB, and open files."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, len(open_files(pid))
+    return int(memory(pid)), len(open_files(pid))
 
 
 CHAT = f"{OPENAI}/chat/completions"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.imitation import Imitation, imitation_proxy
 from tests.integration.conftest import litellm_config
 from tests.line import HEADER, words_of
 from tests.mcp_server import running_mcp_server
+from tests.processes import memory
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -35,11 +35,6 @@ def on_imitation(folder: Path, mode: str, **env: str) -> Iterator[tuple[Stack, I
         env = {"LITELLM_MODE": mode, "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-of-the-stack", **env}
         with running_stack(folder, **env) as stack:
             yield stack, proxy
-
-
-def memory(pid: int) -> float:
-    """Resident memory in MiB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def chat(text: str, *, stream: bool = False) -> dict[str, object]:
