@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 
-from tests.processes import ROOT, clean_environment, free_port, required
+from tests.processes import ROOT, Server, clean_environment, free_port, required
 
 PROGRAM = ROOT / ".venv-proxy" / "bin" / "litellm"
-# It takes about ten seconds on a quiet machine.
-_BOOT_SECONDS = 90
 
 
-class LiteLLMProxy:
-    """A LiteLLM Proxy that can be killed and started again: its address, its master key, its log."""
+class LiteLLMProxy(Server):
+    """A LiteLLM Proxy that can be killed and started again at the same address, and its master key."""
 
     def __init__(self, folder: Path, config: str, port: int | None, env: Mapping[str, str]) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = f"sk-master-{secrets.token_hex(16)}"
         self.config_file = folder / "proxy.yaml"
-        self.log_file = folder / "proxy.log"
         self.configure(config)
-        self._folder = folder
-        self._command = [required(PROGRAM, "a LiteLLM Proxy"), "--config", str(self.config_file)]
-        self._env = {
+        command = [required(PROGRAM, "a LiteLLM Proxy"), "--config", str(self.config_file)]
+        env = {
             **clean_environment(folder),
             # The upstream has OpenAI's chats, and not the Responses that the proxy would make of Anthropic's messages.
             "LITELLM_USE_CHAT_COMPLETIONS_URL_FOR_ANTHROPIC_MESSAGES": "true",
@@ -43,54 +39,18 @@ class LiteLLMProxy:
             "PYTHONUNBUFFERED": "1",
             **env,
         }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def log(self) -> str:
-        """Everything that the proxy has written so far."""
-        return self.log_file.read_text(errors="replace")
-
-    @property
-    def pid(self) -> int:
-        """The proxy's process id."""
-        assert self._process is not None
-        return self._process.pid
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
+        super().__init__([*command, *address], env, folder / "proxy.log", f"{self.url}/health/readiness")
 
     def configure(self, config: str) -> None:
         """Have another config (YAML text) from the next start on."""
         self.config_file.write_text(_with_keys(config))
 
-    def start(self) -> None:
-        """Start the proxy, at the same address each time, and wait until it answers."""
-        command = [*self._command, "--host", "127.0.0.1", "--port", str(self.port)]
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log, cwd=self._folder)
-        deadline = time.monotonic() + _BOOT_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the LiteLLM Proxy ended with {self._process.returncode}:\n{self.log[-4000:]}")
-            try:
-                httpx.get(f"{self.url}/health/readiness", timeout=2).raise_for_status()
-                return
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        self.kill()
-        raise RuntimeError(f"the LiteLLM Proxy did not answer within {_BOOT_SECONDS} s:\n{self.log[-4000:]}")
-
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM, *, seconds: float = 10) -> int:
         """End the proxy as a service manager does; one that does not end is killed."""
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the proxy as a crash does: it says nothing to whom it talks with."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return super().stop(how, seconds=seconds)
+        return -signal.SIGKILL
 
 
 @contextmanager

@@ -5,12 +5,88 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+
+_BOOT_SECONDS = 90
+
+
+class Server:
+    """A program that listens on a port of this machine, in a process of its own."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log_file: Path,
+        ready: str,
+        *,
+        statuses: Collection[int] = (200,),
+    ) -> None:
+        """It runs in the folder of its log, and is up when ``ready`` is answered with one of the ``statuses``."""
+        self.log_file = log_file
+        self._command, self._env, self._ready, self._statuses = list(command), dict(env), ready, statuses
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """Everything that it has written so far."""
+        return self.log_file.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it answers; one that does not raises RuntimeError with its log."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._env, stdout=log, stderr=log, cwd=self.log_file.parent
+            )
+        deadline = time.monotonic() + _BOOT_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"{self._command[0]} ended with {self._process.returncode}:\n{self.log[-4000:]}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self._command[0]} was not up after {_BOOT_SECONDS} s:\n{self.log[-4000:]}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self._ready, timeout=2, trust_env=False).status_code in self._statuses
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> int:
+        """End it; its exit status, and 0 when it was never started. Raises TimeoutExpired when it had to be killed."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End it as a crash does: it says nothing to whom it talks with."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
 
 def required(program: str | Path, what: str) -> str:

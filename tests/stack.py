@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 from llama_stack_client import LlamaStackClient
 from openai import OpenAI
 
 from tests import line, modes
 from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
-from tests.processes import clean_environment, free_port
-
-_BOOT_SECONDS = 90
+from tests.processes import Server, clean_environment, free_port
 
 
-class Stack:
-    """A running server: its address, its clients, its log."""
+class Stack(Server):
+    """A Llama Stack server: its address, its clients, its log."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], command: list[str] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.openai_url = self.url + line.OPENAI
-        self.log_file = folder / "stack.log"
         self.proxy: LiteLLMProxy | None = None
         """The LiteLLM Proxy that it is on, where the run's mode is another than embedded."""
-        self._command = command or line.command(line.run_config())
-        self._env = {**clean_environment(folder), **env}
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(
+            [*(command or line.command(line.run_config())), "--port", str(self.port)],
+            {**clean_environment(folder), **env},
+            folder / "stack.log",
+            f"{self.url}/v1/health",
+            # Who has to say who he is gets a 401 there, from a server that is up.
+            statuses=(200, 401),
+        )
         self._clients: list[LlamaStackClient | OpenAI] = []
-
-    @property
-    def log(self) -> str:
-        """Everything that the server has written so far."""
-        return self.log_file.read_text(errors="replace")
-
-    @property
-    def pid(self) -> int:
-        """The server's process id."""
-        assert self._process is not None
-        return self._process.pid
 
     def client(self, **options: object) -> Any:
         """Llama Stack's own client, which does not repeat a failed request. Untyped: what a test needs to
@@ -71,38 +59,9 @@ class Stack:
         while self._clients:
             self._clients.pop().close()
 
-    def start(self) -> None:
-        """Start the server and wait until it answers; a server that dies fails with its log."""
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command, "--port", str(self.port)], env=self._env, stdout=log, stderr=log, cwd=self.folder
-            )
-        deadline = time.monotonic() + _BOOT_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the stack ended with {self._process.returncode}:\n{self.log[-4000:]}")
-            try:
-                # Who has to say who he is gets a 401 here, from a server that is up.
-                if httpx.get(f"{self.url}/v1/health", timeout=2).status_code in (200, 401):
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        self.stop()
-        raise RuntimeError(f"the stack did not answer within {_BOOT_SECONDS} s:\n{self.log[-4000:]}")
-
-    def stop(self) -> int:
-        """End the server as Ctrl-C does; its exit status, and 0 when it was never started."""
-        if self._process is None:
-            return 0
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        try:
-            return self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
+    def stop(self, how: signal.Signals = signal.SIGINT, *, seconds: float = 20) -> int:
+        """End the server, as Ctrl-C does."""
+        return super().stop(how, seconds=seconds)
 
     def restart(self) -> None:
         """Stop the server and start it again with the same storage."""

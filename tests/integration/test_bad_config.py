@@ -27,7 +27,7 @@ STATUS = {"0.2": 1, "0.7": 1, "ogx": 0}
     ids=["not yaml", "unset variable", "two types"],
 )
 def test_the_server_says_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(RuntimeError, match=f"the stack ended with {STATUS[LINE.name]}"), running_stack(tmp_path, text):
+    with pytest.raises(RuntimeError, match=f"ended with {STATUS[LINE.name]}"), running_stack(tmp_path, text):
         pass
     log = " ".join((tmp_path / "stack.log").read_text().split())
     # The host prints its run config, which has the path as well. The later ones end with Python's traceback.

@@ -19,7 +19,7 @@ from tests.integration.test_chat import PLACE, sent
 from tests.line import HEADER, OPENAI, refusal, words_of
 from tests.stack import Stack
 from tests.upstream.process import Upstream
-from tests.usage.records import until
+from tests.waiting import until
 
 pytestmark = needs("more in a body")
 

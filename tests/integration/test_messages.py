@@ -16,7 +16,8 @@ from tests.integration.test_usage_faults import file_settings
 from tests.line import HEADER, last_event
 from tests.stack import Stack
 from tests.upstream.process import Upstream
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
+from tests.waiting import until
 
 pytestmark = needs("messages")
 

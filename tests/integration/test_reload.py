@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import httpx
 import pytest
 
 from llama_stack_provider_litellm import storage
+from tests import waiting
 from tests.line import OPENAI
-from tests.processes import open_files
+from tests.processes import memory, open_files
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
@@ -29,6 +31,9 @@ pytestmark = [
 
 CALLERS = 64
 RELOADS = 50
+
+until = partial(waiting.until, seconds=5)
+"""That is how long the host may lag behind the file."""
 
 
 def config(upstream: Upstream, *names: str, more: str = "") -> str:
@@ -59,14 +64,6 @@ def models(stack: Stack) -> set[str]:
 def ask(stack: Stack, model: str, text: str = "hi") -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     return httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
-
-
-def until(true: Callable[[], object], seconds: float = 5) -> None:
-    """Wait for a condition, five seconds at most: that is how long the host may lag behind the file."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.02)
 
 
 def cli(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -188,7 +185,7 @@ def outcome(stack: Stack) -> dict[str, Any]:
 def _signalled(stack: Stack) -> None:
     asked = time.time_ns()
     os.kill(stack.pid, signal.SIGHUP)
-    until(lambda: outcome(stack).get("began", 0) >= asked, 30)
+    until(lambda: outcome(stack).get("began", 0) >= asked, seconds=30)
     assert outcome(stack)["error"] is None
 
 
@@ -228,7 +225,7 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
     async with httpx.AsyncClient(base_url=stack.url, timeout=60, limits=limits) as client:
         callers = [asyncio.create_task(caller(client, number)) for number in range(CALLERS)]
         await reloads(10)
-        files, memory = _held(stack)
+        files, mib = _held(stack)
         await reloads(RELOADS - 10)
         over.set()
         await asyncio.gather(*callers)
@@ -236,12 +233,10 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
     assert served > CALLERS * 2
     after = _held(stack)
     assert after[0] <= files + 4, "file handles leak"
-    assert after[1] <= memory * 1.1, f"memory grew from {memory} to {after[1]} kB"
+    assert after[1] <= mib * 1.1, f"memory grew from {mib:.0f} to {after[1]:.0f} MiB"
 
 
-def _held(stack: Stack) -> tuple[int, int]:
-    """Open files, less the callers' connections, and resident memory in kB."""
+def _held(stack: Stack) -> tuple[int, float]:
+    """Open files, less the callers' connections, and resident memory in MiB."""
     files = open_files(stack.pid)
-    status = Path(f"/proc/{stack.pid}/status").read_text()
-    memory = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-    return sum(not name.startswith("socket") for name in files), int(memory)
+    return sum(not name.startswith("socket") for name in files), memory(stack.pid)

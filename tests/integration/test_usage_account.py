@@ -23,7 +23,8 @@ from tests.postgresql import PostgreSQL
 from tests.postgresql import shared_postgresql as shared_postgresql
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
-from tests.usage.records import emptied, rows_at, until
+from tests.usage.records import emptied, rows_at
+from tests.waiting import until
 
 pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("it has a stack in each of two modes")]
 

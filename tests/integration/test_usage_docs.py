@@ -16,7 +16,8 @@ from tests.integration.test_usage_faults import file_settings
 from tests.processes import ROOT, clean_environment
 from tests.readme import DOCS, README, scripts
 from tests.stack import Stack, running_stack
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
+from tests.waiting import until
 
 pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("the demo models are embedded")]
 

@@ -24,7 +24,8 @@ from tests.postgresql import postgresql
 from tests.small_disk import small_disk
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
+from tests.waiting import until
 
 pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("what becomes of the records is the same in every mode")]
 

@@ -16,7 +16,8 @@ from tests.integration.test_usage_faults import file_settings
 from tests.integration.test_virtual_keys import on_imitation
 from tests.line import HEADER
 from tests.stack import Stack
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
+from tests.waiting import until
 
 pytestmark = pytest.mark.embedded_only("it starts an imitation of a proxy, and a stack on it")
 

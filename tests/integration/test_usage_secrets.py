@@ -18,7 +18,8 @@ from tests.integration.test_usage_faults import file_settings
 from tests.line import HEADER
 from tests.stack import running_stack
 from tests.upstream.process import Upstream
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
+from tests.waiting import until
 
 pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("the keys are those of the stack's own config")]
 

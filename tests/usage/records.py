@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,14 +51,6 @@ def rows_at(settings: UsageSettings, table: sa.Table = CALLS) -> list[dict[str, 
         return rows(database, table)
     finally:
         database.close()
-
-
-def until(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until something holds; fails when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.02)
 
 
 def emptied(server: PostgreSQL) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ def test_the_tables_are_those_that_the_code_knows(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, METADATA) == []
+
+
+def test_providers_of_one_stack_make_their_tables_at_the_same_time(tmp_path: Path) -> None:
+    databases = [
+        Database(UsageSettings.model_validate({"url": f"sqlite:///{tmp_path}/{number}.db"})) for number in range(8)
+    ]
+    with ThreadPoolExecutor(len(databases)) as threads:
+        list(threads.map(Database.upgrade, databases))
+    for database in databases:
+        database.check()
+        database.close()
 
 
 def test_an_older_releases_tables_are_brought_to_this_one_with_what_is_in_them(settings: UsageSettings) -> None:

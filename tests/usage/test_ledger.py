@@ -24,7 +24,8 @@ from llama_stack_provider_litellm.usage.tables import AUDIT, LOST, TAGS
 from llama_stack_provider_litellm.usage.writer import Writer
 from tests.postgresql import PostgreSQL, postgresql
 from tests.small_disk import small_disk
-from tests.usage.records import a_call, rows_at, until, written
+from tests.usage.records import a_call, rows_at, written
+from tests.waiting import until
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from llama_stack_provider_litellm.config import ProxySettings, UsageSettings
 from llama_stack_provider_litellm.engines.proxy import ProxyEngine
 from llama_stack_provider_litellm.usage import metrics
 from llama_stack_provider_litellm.usage.recording import RecordingEngine
-from tests.usage.records import rows_at, until
+from tests.usage.records import rows_at
 from tests.usage.test_recording import REQUEST, Engine, answer, gives, served
+from tests.waiting import until
 
 
 def test_it_costs_a_call_less_than_100_microseconds(
