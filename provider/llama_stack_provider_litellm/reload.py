@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import multiprocessing
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -61,12 +62,14 @@ class Follower:
 
     def _name(self) -> None:
         """Say in the storage folder which process takes the signal; the config is followed without that too."""
-        reason = f"another stack serves from {storage.folder()}"
+        # Of a server's workers one takes the signal; all follow the files.
+        is_worker = multiprocessing.parent_process() is not None
+        reason = "" if is_worker else f"another stack serves from {storage.folder()}"
         try:
             self._claim = storage.claim()
         except OSError as exc:
             reason = str(exc)
-        if self._claim is None and not self._unclaimed:
+        if self._claim is None and not self._unclaimed and reason:
             self._unclaimed = True
             logger.warning("`llama-stack-litellm reload` will not find this stack: %s", reason)
 

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from llama_stack_provider_litellm.cli import main
+from llama_stack_provider_litellm.cli import up as command
+from llama_stack_provider_litellm.cli.lines import LINES
 
 MODEL = "- {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: sk-planted}}"
 WRONG = {
@@ -79,3 +81,16 @@ def test_a_port_that_is_none(port: str) -> None:
     done = CliRunner().invoke(main, ["up", "--port", port])
     assert done.exit_code == 2
     assert "--port" in done.output
+
+
+def test_a_server_that_has_no_workers_says_what_to_do() -> None:
+    said = refusal("up", "--workers", "2")
+    assert "Llama Stack 0.2.24 serves in one process, and --workers 2 asks for more. Start several stacks" in said
+
+
+def test_a_run_config_that_says_nothing_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "installed_line", lambda: LINES["0.7"])
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("server: {port: 8321}")
+    said = refusal("up", "--workers", "2", "--run-config", str(mine))
+    assert "Add to its `server:`: workers: ${env.LLAMA_STACK_WORKERS:=1}" in said

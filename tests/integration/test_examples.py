@@ -145,6 +145,21 @@ def test_up_shows_what_the_stack_warns_of(tmp_path: Path) -> None:
         stack.stop()
 
 
+def test_what_an_older_server_has_kept_stays(tmp_path: Path) -> None:
+    kept = tmp_path / ".llama" / "distributions" / "litellm" / "registry.db"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    # An empty name is none: the default folder.
+    stack = Stack(tmp_path, {"OLLAMA_HOST": "127.0.0.1:9", "SQLITE_STORE_DIR": ""}, UP)
+    try:
+        stack.start()
+        until_it_says_so(stack)
+        assert kept.exists()
+        assert (kept.parent / "server.log").exists()
+    finally:
+        assert stack.stop() == 0, stack.log
+
+
 def test_up_ends_with_words_when_the_port_is_taken(demo: Stack, tmp_path: Path) -> None:
     done = subprocess.run(
         [*UP, "--port", str(demo.port)], env=clean_environment(tmp_path), capture_output=True, text=True, timeout=60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..config import Mode
@@ -40,6 +40,10 @@ class Line:
     """What the command takes after the run config's path."""
     builds: bool = False
     """Whether it has `llama stack build`."""
+    workers: bool = True
+    """Whether several processes can serve."""
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Variables that it starts with unless they are set; a ~ in a value is the user's home."""
 
     def command(self, run_config: str) -> str:
         """The command line that starts it on a run config, for a user to enter."""
@@ -67,6 +71,8 @@ LINES: dict[Name, Line] = {
             module=("llama_stack.core.server.server",),
             logging="LLAMA_STACK_LOGGING",
             builds=True,
+            # It serves in the process that has read the config.
+            workers=False,
         ),
         Line(
             name="0.7",
@@ -91,6 +97,8 @@ LINES: dict[Name, Line] = {
             logging="OGX_LOGGING",
             # Without a certificate it starts only when told to.
             options=("--insecure",),
+            # Its default. Not told so, it moves ~/.llama there when it first starts, with all that 0.2 and 0.7 keep.
+            environment={"OGX_CONFIG_DIR": "~/.ogx"},
         ),
     )
 }

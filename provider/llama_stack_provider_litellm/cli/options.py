@@ -35,6 +35,13 @@ port = click.option(
     show_default=True,
     show_envvar=True,
 )
+workers = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    envvar="LLAMA_STACK_WORKERS",
+    show_envvar=True,
+    help="Processes that serve, from Llama Stack 0.7 on; as many as the run config says, one where it says nothing.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -22,7 +22,8 @@ def reload(as_json: bool) -> None:
     """Let the running stack read its LiteLLM config again.
 
     It does so by itself when the file changes; this waits until it has, and says what came of it. The exit
-    status is 1 when the config cannot be used: the stack goes on with the models that it had.
+    status is 1 when the config cannot be used: the stack goes on with the models that it had. Of a server with several
+    workers one answers; the others follow the file within seconds.
     """
     pid = storage.running_pid()
     if pid is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -43,7 +45,8 @@ class Server:
         self.openai_url = self.url + line.openai
         self._port = port
         self.log_file = log_file
-        self._environment = dict(environment)
+        own = {name: os.path.expanduser(value) for name, value in line.environment.items()}
+        self._environment = {**own, **environment}
         self._line = line
         options = ["--port", str(port), *line.options]
         self._command = [sys.executable, "-m", *line.module, str(run_config), *options]
@@ -75,6 +78,9 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        # What is left of its workers would keep the port.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def wait_until_ready(self) -> None:
         """Return when the server answers. Raises ServerError, with the end of its log, when it does not."""
@@ -113,9 +119,13 @@ class Server:
         return self._process
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
+        again, self._stopping = self._stopping, True
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
+            if again:
+                # Who is impatient does not wait for streams: a server's workers hear of it only so.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGINT)
 
     def _get(self, path: str) -> Any:
         # Loopback never goes through the environment's HTTP proxy.

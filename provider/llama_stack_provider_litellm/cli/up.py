@@ -29,9 +29,12 @@ from .server import Server, ServerError
 @options.mode
 @options.proxy_url
 @options.port
+@options.workers
 @click.option("--run-config", type=click.Path(exists=True, dir_okay=False), help="Another run.yaml for the stack.")
 @click.option("--verbose", is_flag=True, help="Show the server's log.")
-def up(path: str | None, mode: Mode, proxy_url: str, port: int, run_config: str | None, verbose: bool) -> None:
+def up(
+    path: str | None, mode: Mode, proxy_url: str, port: int, workers: int | None, run_config: str | None, verbose: bool
+) -> None:
     """Start a Llama Stack server on a LiteLLM config, or on a LiteLLM Proxy; Ctrl-C stops it.
 
     Without a config one is made from the provider keys in the environment and a running Ollama;
@@ -39,17 +42,19 @@ def up(path: str | None, mode: Mode, proxy_url: str, port: int, run_config: str 
     """
     store = storage.folder()
     with clear_errors():
+        line = installed_line()
+        stack = Path(run_config) if run_config else packaged_run_config(line)
+        _check_workers(workers, line, stack)
         asked = options.provider_config(mode, proxy_url)
         config = settings.load(path or found_config(store)) if mode != "proxy" else None
         sources = [asked.proxy.url] if mode != "embedded" else []
         sources += [str(config.path)] if config else []
-        line = installed_line()
         server = Server(
             line,
-            run_config=Path(run_config) if run_config else packaged_run_config(line),
+            run_config=stack,
             port=port,
             log_file=None if verbose else store / "server.log",
-            environment=_environment(asked, config, store),
+            environment=_environment(asked, config, store) | ({} if workers is None else _workers(workers)),
         )
         with server:
             with err.status("Starting Llama Stack…"):
@@ -73,6 +78,35 @@ def installed_line() -> Line:
 def packaged_run_config(line: Line) -> Path:
     """The run config for a line that comes with the package."""
     return packaged("run_configs") / line.folder / lines.RUN_CONFIGS["embedded"]
+
+
+_WORKERS = "LLAMA_STACK_WORKERS"
+
+
+def _workers(count: int) -> dict[str, str]:
+    # OGX has a variable of its own, which goes before its config.
+    return {_WORKERS: str(count), "OGX_WORKERS": str(count)}
+
+
+def _check_workers(workers: int | None, line: Line, run_config: Path) -> None:
+    """Raises ServerError where so many processes cannot serve, and says what they do not share where they can."""
+    if workers is None or workers == 1:
+        return
+    if not line.workers:
+        raise ServerError(
+            f"{line.release} serves in one process, and --workers {workers} asks for more. Start several stacks, each "
+            "with a port and a storage folder (SQLITE_STORE_DIR) of its own, behind a load balancer; or go to Llama "
+            "Stack 0.7 or later."
+        )
+    if _WORKERS not in run_config.read_text(encoding="utf-8"):
+        raise ServerError(
+            f"{run_config} does not say how many processes serve. Add to its `server:`: workers: ${{env.{_WORKERS}:=1}}"
+        )
+    err.print(
+        f"[yellow]{workers} processes serve. What one of them puts into a vector store of inline::faiss the others "
+        "find after a restart: take another provider of vector_io. LiteLLM's limits, cooldowns and caches they share "
+        "where its config has a Redis.[/yellow]"
+    )
 
 
 def found_config(store: Path, out: Console = out) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import re
@@ -15,19 +14,7 @@ from rich.logging import RichHandler
 from ..caller import UNREADABLE
 from ..errors import LiteLLMProviderError
 
-_MARK = "__litellm_provider__"
 _PACKAGE = __name__.partition(".")[0]
-
-
-def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> bool:
-    """Put what ``make`` makes of a function in its place, once; whether it was not there yet."""
-    original = getattr(owner, name)
-    if getattr(original, _MARK, False):
-        return False
-    wrapped = functools.wraps(original)(make(original))
-    setattr(wrapped, _MARK, True)
-    setattr(owner, name, wrapped)
-    return True
 
 
 def marking_unreadable(header: str) -> Callable[[Any], Any]:

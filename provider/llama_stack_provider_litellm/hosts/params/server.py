@@ -10,15 +10,16 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from ...catalog import Catalog
+from ...patching import replace
+from ..garbage import settle
 from ..installed import LINE, api, core
 from ..origin import noticing
-from ..server import log_briefly, marking_unreadable, plain_errors, replace
-from . import vector_stores
+from ..server import log_briefly, marking_unreadable, plain_errors
+from . import chat_store, sql_store, vector_stores
 from .refusals import Refused
 
 _HEADER = "X-OGX-Provider-Data" if LINE == "ogx" else "X-LlamaStack-Provider-Data"
@@ -44,9 +45,8 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     for module in (server, *routes):
         logging.getLogger(module.__name__).addFilter(plain_errors)
     log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING", names_loggers=False)
-    if LINE == "0.7":
-        stores = import_module("llama_stack.providers.utils.inference.inference_store")
-        replace(stores.InferenceStore, "initialize", _queued)
+    sql_store.install()
+    chat_store.install()
     vector_stores.install(catalog, provider_id)
 
 
@@ -65,24 +65,14 @@ def _serving(handler: Any, original: Any) -> Any:
                 self.exception_handlers.update(dict.fromkeys(_ANSWERED, handler))
                 # It has been built for the start, and is built again with them.
                 self.middleware_stack = None
+                settle()
+            await chat_store.opened()
             if scope["path"].startswith(_OLD):
                 path = "/v1/" + scope["path"].removeprefix(_OLD)
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await original(self, scope, receive, send)
 
     return serve
-
-
-def _queued(original: Any) -> Any:
-    """The host has SQLite keep every chat as it comes, in as many transactions at a time, and under load nothing moves
-    any more. One after the other, with the queue that it has for other databases, they are kept too."""
-
-    async def initialize(self: Any) -> None:
-        await original(self)
-        if not self.enable_write_queue:
-            self.enable_write_queue, self._num_writers = True, 1
-
-    return initialize
 
 
 def _answering(original: Any) -> Any:
