@@ -76,6 +76,9 @@ _BY_WORDS: dict[str, type[RequestError]] = {
     "Budget has been exceeded!": BudgetExceeded,
     "due to tags configuration": TagsRefused,
     "response was blocked": ContentRefused,
+    # A guardrail's that has no name, of which a proxy says no more.
+    "Guardrail raised an exception": GuardrailRefused,
+    "Blocked entity detected": GuardrailRefused,
     # A proxy's Router, of a model that it has not.
     "You passed in model=": ModelNotFound,
     "Invalid model name passed in": ModelNotFound,

@@ -234,6 +234,31 @@ def test_completion_chunks() -> None:
     assert [each.choices[0].text for each in found] == ["a", ""]
 
 
+def test_completion_chunks_in_the_form_of_a_chats() -> None:
+    """A LiteLLM Proxy's, of a stream that it has in its cache."""
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    parts: list[Any] = [
+        {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "a "}}]},
+        {**chunk, "choices": [{"index": 0, "delta": {"content": "b"}}]},
+        {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {**chunk, "choices": [{"index": 0, "delta": {}}], "usage": USAGE},
+    ]
+
+    async def sent() -> AsyncIterator[dict[str, Any]]:
+        for part in parts:
+            yield part
+
+    async def read() -> list[Completion]:
+        return [each async for each in answers.completion_chunks(sent(), about)]
+
+    found = asyncio.run(read())
+    assert [(each.object, each.choices[0].text) for each in found] == [
+        ("text_completion", text) for text in ("a ", "b", "")
+    ]
+    assert [each.choices[0].finish_reason for each in found] == [None, None, "stop"]
+    assert not any("delta" in each.choices[0].to_dict() for each in found)
+
+
 def test_embeddings_are_in_the_order_of_the_inputs() -> None:
     rows = [{"object": "embedding", "index": i, "embedding": [float(i), 0.5]} for i in (2, 0, 1)]
     found = answers.embeddings(data(EmbeddingResponse(model="m", data=rows, usage=Usage(**USAGE))), Served(), count=3)

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from llama_stack_provider_litellm.engines import library
+from llama_stack_provider_litellm.patching import MARK
 
 library.import_litellm()
 
@@ -66,7 +67,7 @@ def test_the_names_that_are_replaced_are_there() -> None:
         (LLMCachingHandler, "_convert_cached_stream_response"),
         (LLMCachingHandler, "combine_cached_embedding_response_with_api_result"),
     ):
-        assert hasattr(getattr(owner, name), hits._MARK)
+        assert hasattr(getattr(owner, name), MARK)
         assert hasattr(getattr(owner, name), "__wrapped__")
 
 

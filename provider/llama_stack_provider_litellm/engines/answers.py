@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from operator import methodcaller
 from typing import Any
 
 from openai import BaseModel
@@ -87,10 +88,20 @@ def completion(data: Data, about: Served) -> Completion:
 
 async def completion_chunks(chunks: AsyncIterable[Data], about: AboutStream) -> AsyncIterator[Completion]:
     """The chunks of a text completion, with the usage, and the ``litellm`` object, on the last that has a choice."""
-    async for data in _with_usage(chunks, about, _says_text):
+    async for data in _with_usage(_as_text(chunks), about, _says_text):
         for choice in data["choices"]:
             choice.setdefault("text", "")
         yield _typed(Completion, data)
+
+
+async def _as_text(chunks: AsyncIterable[Data]) -> AsyncIterator[Data]:
+    """A LiteLLM Proxy repeats a streamed text completion from its cache as the chunks of a chat."""
+    async for data in chunks:
+        for choice in data.get("choices", ()):
+            if (delta := choice.pop("delta", None)) is not None:
+                data["object"] = "text_completion"
+                choice.setdefault("text", delta.get("content") or "")
+        yield data
 
 
 async def _with_usage(
@@ -109,13 +120,15 @@ async def _with_usage(
     usage: Any = None
     async for data in chunks:
         usage = data.pop("usage", None) or usage
-        if not any(says_something(choice) for choice in data.get("choices", ())):
+        choices = data.get("choices", ())
+        # `map`, for a generator takes longer than what it looks at, and chunks are many.
+        if not any(map(says_something, choices)):
             continue
         last = data
         if held is not None:
             yield held
             held = None
-        if any(choice.get("finish_reason") for choice in data["choices"]):
+        if any(map(_finish, choices)):
             held = data
         else:
             yield data
@@ -184,6 +197,9 @@ def _typed[Answer: BaseModel](kind: type[Answer], data: dict[str, Any]) -> Answe
     except ValidationError:
         # What a vendor invents in a field must not fail an answer that is already paid for.
         return kind.construct(**data)
+
+
+_finish = methodcaller("get", "finish_reason")
 
 
 def _says_something(choice: Data) -> bool:

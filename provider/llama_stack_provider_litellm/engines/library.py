@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +17,13 @@ from ..errors import ConfigError
 # litellm would fetch its price list and its list of beta headers from the network: the one while it is imported,
 # the other in the middle of a request, on the event loop. It brings a copy of both.
 _LOCAL_COPIES = ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS")
+# What litellm and openai import when the first call comes, all but the last on the event loop: half a second in which
+# nobody is answered.
+_OF_THE_FIRST_CALL = (
+    "openai.resources",
+    "litellm.integrations.otel.logger",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+)
 
 
 def import_litellm() -> None:
@@ -21,7 +31,8 @@ def import_litellm() -> None:
     for variable in _LOCAL_COPIES:
         os.environ.setdefault(variable, "True")
     try:
-        import litellm
+        with _without_looking_for_garbage():
+            import litellm
     except ModuleNotFoundError as exc:
         if exc.name != "litellm":
             raise
@@ -29,11 +40,12 @@ def import_litellm() -> None:
             "The embedded router needs litellm, which the extra `embedded` brings: "
             "pip install 'llama-stack-provider-litellm[embedded]'. Mode `proxy` goes without."
         ) from None
-    from . import mcp_gateway, text_completion, tracebacks
+    from . import mcp_gateway, text_completion, tracebacks, unread
 
     mcp_gateway.install()
     text_completion.install()
     tracebacks.install()
+    unread.install()
     # litellm dumps OpenAI's answer once more than it needs to, and that type has no place for base64.
     warnings.filterwarnings("ignore", message=r"Pydantic serializer warnings:(?s:.)*field_name='embedding'")
     litellm.suppress_debug_info = True
@@ -44,6 +56,28 @@ def import_litellm() -> None:
         if "LITELLM_LOG" not in os.environ:
             # Two lines per request at litellm's own level.
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def import_what_calls_need() -> None:
+    """Import, before the first call comes, what litellm and openai would import then."""
+    with _without_looking_for_garbage():
+        for name in _OF_THE_FIRST_CALL:
+            # A release may have it elsewhere, or go without: the first call will tell.
+            with suppress(Exception):
+                importlib.import_module(name)
+
+
+@contextmanager
+def _without_looking_for_garbage() -> Iterator[None]:
+    """An import makes hundreds of thousands of objects that stay; going through them again and again is a third of its
+    time."""
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()
 
 
 async def close_clients() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -153,6 +154,7 @@ class RouterEngine:
         with self._loading:
             if self._models is None:
                 library.import_litellm()
+                library.import_what_calls_need()
                 # First: its environment variables are for callbacks and caches too.
                 settings.apply(self._settings)
                 models = _read(self._settings, self._measured)
@@ -384,6 +386,9 @@ async def _retire(running: RunningRouter, cache: ResponseCache | None) -> None:
         await running.retire()
     finally:
         await caching.close(cache)
+    # A Router is a web of cycles: without a look at all objects it stays until a million more have been made.
+    del running
+    gc.collect()
 
 
 async def _in_thread[Result](work: Callable[[], Result]) -> Result:

@@ -23,7 +23,8 @@ class RunningRouter:
     """
 
     def __init__(self, model_list: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]) -> None:
-        from litellm import Router
+        # Late, since litellm comes with it.
+        from .lean import Router
 
         self.loop = asyncio.get_running_loop()
         tasks, told = asyncio.all_tasks(), _callbacks()
@@ -66,7 +67,7 @@ class RunningRouter:
     def discard(self) -> None:
         """Take the Router out of litellm, and end its tasks. Calls that are under way go on."""
         self.unhook()
-        self.router.discard()
+        self.router.discard()  # type: ignore[no-untyped-call]
         for task in self._tasks:
             if not self.loop.is_closed():
                 task.cancel()

@@ -8,7 +8,6 @@ the same vendor and key.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -18,9 +17,9 @@ import litellm.main
 from litellm.llms.openai.completion.handler import OpenAITextCompletion
 from litellm.llms.openai.openai import OpenAIChatCompletion
 
+from ..patching import replace
 from .parameters import ONE_PROMPT, TAKE_MANY_PROMPTS, TEXT_SERVERS
 
-_MARK = "__litellm_provider__"
 _CLIENT_PARAMETERS = ("api_key", "api_base", "timeout", "max_retries", "organization")
 VENDOR = "text-completion-openai"
 """LiteLLM's name of OpenAI's text endpoint, wherever it is."""
@@ -34,16 +33,13 @@ def install() -> None:
     """
     if not isinstance(litellm.main.openai_text_completions, _PooledTextCompletion):
         litellm.main.openai_text_completions = _PooledTextCompletion()  # type: ignore[misc]
-    if not hasattr(litellm.atext_completion, _MARK):
-        litellm.atext_completion = _at_text_endpoint(litellm.atext_completion)
+    replace(litellm, "atext_completion", _at_text_endpoint)
 
 
 def _at_text_endpoint(original: Any) -> Any:
-    @functools.wraps(original)
     async def atext_completion(**kwargs: Any) -> Any:
         return await original(**_to_text_endpoint(kwargs))
 
-    setattr(atext_completion, _MARK, True)
     return atext_completion
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ FILE = "litellm_usage.db"
 _PACKAGE = "llama_stack_provider_litellm.usage"
 # Any number, the same in every server: who has this lock of PostgreSQL changes the tables.
 _LOCK = 0x6C697465
+# Alembic keeps what it works on in its module: two providers of one stack, each with a database of its own, would take
+# the other's.
+_UPGRADING = threading.Lock()
 # Seconds. A server that accepts and never answers must not hold the writer for ever.
 _CONNECT, _SILENCE = 5, 10
 # How long SQLite waits for another process that writes, before it is asked again.
@@ -91,7 +95,8 @@ class Database:
                     "give it a database of its own (`usage.url`, LITELLM_USAGE_URL)."
                 )
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _UPGRADING:
+                command.upgrade(config, "head")
 
     def check(self) -> None:
         """Raise OtherTables unless the tables are there, and this release's."""

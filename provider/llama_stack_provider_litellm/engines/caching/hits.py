@@ -13,7 +13,6 @@ All names are private ones of LiteLLM; tests fail when one goes, or when LiteLLM
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import logging
 import sys
@@ -26,13 +25,13 @@ from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 from litellm.utils import TextCompletionStreamWrapper
 
+from ...patching import replace
 from .guard import in_operation
 
 _MODULE = "litellm.llms.anthropic.pass_through.messages.response_cache"
 _CLASSES = ("CachedAnthropicMessagesStreamIterator", "AnthropicMessagesStreamCacheWriter")
 # What the module needs, by way of the proxy's modules.
 _PROXY_PACKAGES = ("fastapi", "orjson", "soundfile")
-_MARK = "__litellm_provider__"
 # What LiteLLM does not put together again from chunks.
 _NOT_REASSEMBLED = ("logprobs", "top_logprobs", "prompt_logprobs", "best_of", "echo")
 
@@ -45,20 +44,12 @@ def install() -> None:
             # LiteLLM asks whether an answer is one of them; none ever is.
             setattr(stand_in, name, type(name, (), {}))
         sys.modules[_MODULE] = stand_in
-    _replace(CustomStreamWrapper, "async_cache_streaming_response", _only_whole_streams)
-    _replace(LLMCachingHandler, "_convert_cached_stream_response", _true_replay)
-    _replace(LLMCachingHandler, "combine_cached_embedding_response_with_api_result", _no_hit_in_part)
+    replace(CustomStreamWrapper, "async_cache_streaming_response", _only_whole_streams)
+    replace(LLMCachingHandler, "_convert_cached_stream_response", _true_replay)
+    replace(LLMCachingHandler, "combine_cached_embedding_response_with_api_result", _no_hit_in_part)
     filters = logging.getLogger("LiteLLM").filters
     if _not_of_a_guard not in filters:
         filters.append(_not_of_a_guard)
-
-
-def _replace(owner: type, name: str, around: Any) -> None:
-    original = getattr(owner, name)
-    if not hasattr(original, _MARK):
-        replaced = functools.wraps(original)(around(original))
-        setattr(replaced, _MARK, True)
-        setattr(owner, name, replaced)
 
 
 def _only_whole_streams(original: Any) -> Any:

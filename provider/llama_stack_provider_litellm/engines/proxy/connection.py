@@ -67,16 +67,19 @@ class Connection:
                 "`proxy.timeout` in the provider's config."
             ) from None
         except aiohttp.ClientPayloadError as exc:
-            raise ProxyFailed(f"The LiteLLM Proxy at {url} broke its answer off: {_words(exc)}.") from None
+            raise self._failed("broke its answer off", exc) from None
         except aiohttp.ClientHttpProxyError as exc:
             raise self._gone(f"the HTTP proxy that the environment names says {exc.status} {exc.message}") from None
         except aiohttp.ClientResponseError as exc:
-            raise ProxyFailed(f"The LiteLLM Proxy at {url} sent what is no HTTP: {_words(exc)}.") from None
+            raise self._failed("sent what is no HTTP", exc) from None
         except (aiohttp.ClientError, OSError) as exc:
             raise self._gone(_words(exc)) from None
 
     def _gone(self, words: str) -> ProxyGone:
         return ProxyGone(f"The LiteLLM Proxy at {self._config.url} does not answer: {words}. {ProxyGone.mend}")
+
+    def _failed(self, what: str, exc: aiohttp.ClientError) -> ProxyFailed:
+        return ProxyFailed(f"The LiteLLM Proxy at {self._config.url} {what}: {_words(exc)}. {ProxyFailed.mend}")
 
     async def send(
         self, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...catalog import Catalog
+from ...patching import replace
 from ..installed import core
-from ..server import replace
 
 logger = logging.getLogger(__name__)
 

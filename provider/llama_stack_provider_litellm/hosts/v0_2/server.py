@@ -5,9 +5,12 @@ The 0.2 line is frozen; each change is guarded by a test against the release tha
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import importlib.util
 import logging
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -18,8 +21,11 @@ from llama_stack.core.server import server
 from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
 
 from ...errors import RequestError
+from ...patching import replace
 from .. import origin
-from ..server import log_briefly, marking_unreadable, plain_errors, replace
+from ..garbage import settle
+from ..server import log_briefly, marking_unreadable, plain_errors
+from . import economy
 
 _HEADER = "X-LlamaStack-Provider-Data"
 
@@ -28,7 +34,10 @@ def install() -> None:
     """Teach the server, once per process."""
     if not replace(request_headers, "parse_request_provider_data", marking_unreadable(_HEADER)):
         return
-    for module in _server_modules():
+    modules = _server_modules()
+    economy.install(*modules)
+    for module in modules:
+        module.asyncio = _Asyncio()  # type: ignore[attr-defined]
         replace(module, "translate_exception", _translate)
         replace(module, "user_from_scope", functools.partial(origin.noticing, host_id=_trace_id))
         replace(module, "preserve_contexts_async_generator", origin.carrying)
@@ -47,6 +56,29 @@ def _server_modules() -> list[ModuleType]:
     main = sys.modules["__main__"]
     started = getattr(main.__spec__, "name", None) == server.__name__
     return [server, main] if started else [server]
+
+
+class _Asyncio(ModuleType):
+    """The standard module, except that its ``run``, with which the host serves when it has started, takes uvloop's
+    event loop where that is installed. Uvicorn's own ``run`` would."""
+
+    def __init__(self) -> None:
+        super().__init__("asyncio")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    def run(self, main: Any) -> Any:
+        """Serve. A stack is booted with it too, in a thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return asyncio.run(main)
+        settle()
+        factory = None
+        if importlib.util.find_spec("uvloop") is not None:
+            import uvloop
+
+            factory = uvloop.new_event_loop
+        return asyncio.run(main, loop_factory=factory)
 
 
 def _translate(original: Any) -> Any:
