@@ -45,30 +45,49 @@ class _Steps:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="The chats of 0.2 alone, against the committed results.")
-@click.option("--line", "lines", multiple=True, type=click.Choice(_LINES), help="One line alone; writes nothing.")
+@click.option(
+    "--line", "lines", multiple=True, type=click.Choice(_LINES), help="One line alone; the other's results stay."
+)
 def main(quick: bool, lines: tuple[str, ...]) -> None:
     """Compare the stack on LiteLLM's models with what users would run instead."""
     plan = run.QUICK if quick else run.Plan()
     wanted = lines or (_LINES[:1] if quick else _LINES)
-    results = _run(plan, wanted)
-    for line, result in results["lines"].items():
-        console.print(report.figures_table(line, result))
-    console.print(report.targets_table(results["lines"]))
+    results = _shown(_run(plan, wanted))
     if quick:
-        _compare(results["lines"])
-    elif not lines:
+        worse = _worse(results["lines"])
+        if worse:
+            # Something else may have been busy: what is worse is so twice.
+            again = _worse(_shown(_run(plan, wanted))["lines"])
+            worse = {what: words for what, words in again.items() if what in worse}
+        if worse:
+            told = "\n".join(f"  {what}: {words}" for what, words in worse.items())
+            console.print(f"[red]Worse than the committed results by more than a quarter:[/red]\n{told}")
+            sys.exit(1)
+    else:
+        if set(wanted) != set(_LINES) and RESULTS.exists():
+            before = json.loads(RESULTS.read_text())["lines"]
+            results["lines"] = {
+                line: found for line in _LINES if (found := results["lines"].get(line, before.get(line)))
+            }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         report.write_readme(results)
         report.plot(results, report.PLOT)
         console.print(f"Wrote {RESULTS.relative_to(ROOT)}, the README's table and {report.PLOT.relative_to(ROOT)}")
 
 
+def _shown(results: dict[str, Any]) -> dict[str, Any]:
+    for line, result in results["lines"].items():
+        console.print(report.figures_table(line, result))
+    console.print(report.targets_table(results["lines"]))
+    return results
+
+
 def _run(plan: run.Plan, lines: tuple[str, ...]) -> dict[str, Any]:
-    results: dict[str, Any] = {
+    results: dict[str, Any] = {"lines": {}}
+    measured = {
         "date": datetime.date.today().isoformat(),
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
         "rounds": plan.repeats,
-        "lines": {},
     }
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as servers:
@@ -80,22 +99,20 @@ def _run(plan: run.Plan, lines: tuple[str, ...]) -> dict[str, Any]:
         for line in lines:
             (folder / line).mkdir()
             result = run.line_run(contenders.line_named(line), plan, folder / line, vendor, proxy, steps)
-            results["lines"][line] = {"releases": _releases(line), **result}
+            results["lines"][line] = {"releases": _releases(line), **measured, **result}
     return results
 
 
-def _compare(lines: Mapping[str, Any]) -> None:
-    """End with an error where a ratio is worse than it was by more than a quarter."""
+def _worse(lines: Mapping[str, Any]) -> dict[str, str]:
+    """What is worse than it was by more than a quarter, in words. Only ratios: a slower machine is slower in all."""
     before = json.loads(RESULTS.read_text())["lines"]
-    worse = []
-    for goal in targets.GOALS:
+    found = {}
+    for goal in (goal for goal in targets.GOALS if goal.is_ratio):
         for line, result in lines.items():
-            now, then = result["targets"].get(goal.name), before[line]["targets"].get(goal.name)
+            now, then = result["targets"].get(goal.name), before.get(line, {}).get("targets", {}).get(goal.name)
             if now and then and goal.worse(now["median"], then["median"]) > _WORSE:
-                worse.append(f"{goal.what} ({line}): {now['median']:.2f} {goal.unit}, was {then['median']:.2f}")
-    if worse:
-        console.print("[red]Worse than the committed results by more than a quarter:[/red]\n  " + "\n  ".join(worse))
-        sys.exit(1)
+                found[f"{goal.what} ({line})"] = f"{now['median']:.2f} {goal.unit}, was {then['median']:.2f}"
+    return found
 
 
 def _releases(line: str) -> dict[str, str]:

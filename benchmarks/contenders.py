@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 
 import httpx
 import yaml
-from tests.processes import ROOT, clean_environment, free_port
+from tests.processes import ROOT, Server, clean_environment, free_port
 
 from benchmarks import upstream
 from llama_stack_provider_litellm.cli.lines import LINES, RUN_CONFIGS, Line
@@ -25,9 +26,10 @@ VENVS = {"0.2": ".venv", "0.7": ".venv-0.7", "ogx": ".venv-ogx15"}
 QUIET = {"TELEMETRY_SINKS": "", "LLAMA_STACK_LOGGING": "all=error", "OGX_LOGGING": "all=error"}
 """The same telemetry and log settings for every stack that is compared."""
 _KEY = "sk-benchmark"
-_BOOT_SECONDS = 90
 _PARAMS = "api_key: sk-upstream, api_base: '{url}/v1'"
+# With Llama Stack 0.7 remote::openai asks for vectors with `dimensions`, which LiteLLM refuses for an unknown model.
 _CONFIG = """
+litellm_settings: {{drop_params: true}}
 model_list:
 - {{model_name: gpt, litellm_params: {{model: openai/gpt-4o-mini, {params}}}}}
 - model_name: embed
@@ -76,30 +78,13 @@ EMBEDDED_DEFAULT = f"{EMBEDDED}, as released"
 def process(command: Sequence[str], env: Mapping[str, str], folder: Path, ready: str) -> Iterator[int]:
     """A started server that answers at ``ready``; its process id."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "server.log").open("wb") as log:
-        started = subprocess.Popen(list(command), env=dict(env), stdout=log, stderr=log, cwd=folder)
+    server = Server(command, env, folder / "server.log", ready)
+    server.start()
     try:
-        deadline = time.monotonic() + _BOOT_SECONDS
-        while not _answers(ready):
-            if started.poll() is not None or time.monotonic() > deadline:
-                told = (folder / "server.log").read_text(errors="replace")[-4000:]
-                raise RuntimeError(f"{' '.join(command)} did not start:\n{told}")
-            time.sleep(0.02)
-        yield started.pid
+        yield server.pid
     finally:
-        started.send_signal(signal.SIGINT)
-        try:
-            started.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code < 500
-    except httpx.HTTPError:
-        return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.stop(signal.SIGINT)
 
 
 @contextmanager
@@ -109,7 +94,7 @@ def upstream_target(folder: Path) -> Iterator[Target]:
     url = f"http://127.0.0.1:{port}"
     env = {**clean_environment(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "benchmarks.upstream", str(port)]
-    with process(command, env, folder / "upstream", url) as pid:
+    with process(command, env, folder / "upstream", f"{url}/health/readiness") as pid:
         yield Target(UPSTREAM, f"{url}/v1", "gpt-4o-mini", "embed", pids=[pid], batches=("slow", upstream.BATCH))
 
 
@@ -162,12 +147,15 @@ def litellm_config(vendor: Target) -> str:
     return _CONFIG.format(params=params, dimension=upstream.DIMENSION)
 
 
+_CANNED = {"provider_type": "remote::canned", "module": "benchmarks.canned", "config": {}}
+
+
 def _provider(
     name: str, folder: Path, vendor: Target, proxy: Target
 ) -> tuple[str, dict[str, Any] | None, dict[str, str]]:
     """The provider's id, its row in a run config (None for the one that is there), and its environment."""
     if name == CANNED:
-        return "canned", {"provider_type": "remote::canned", "module": "benchmarks.canned", "config": {}}, {}
+        return "canned", _CANNED, {}
     if name in (TODAY, TODAY_DEFAULT):
         config = {"api_key": proxy.key, "base_url": proxy.url}
         return "openai", {"provider_type": "remote::openai", "config": config}, {}
@@ -189,6 +177,9 @@ def _run_config(line: Line, name: str, prefix: str, provider: dict[str, Any] | N
     config: dict[str, Any] = yaml.safe_load(source.read_text())
     if provider is not None:
         config["providers"]["inference"] = [{"provider_id": prefix, **provider}]
+        if name == TODAY and line.name != "0.2":
+            # It brings the store's settings of the others, and is asked nothing.
+            config["providers"]["inference"].append({"provider_id": "settings", **_CANNED})
         facts = {"embedding_dimension": upstream.DIMENSION, "context_length": 8192}
         models = [
             {"model_id": f"{prefix}/gpt", "provider_model_id": "gpt", "model_type": "llm", "metadata": {}},

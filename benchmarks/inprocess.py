@@ -27,7 +27,7 @@ from llama_stack_provider_litellm import LiteLLMConfig, get_adapter_impl
 from llama_stack_provider_litellm.hosts.installed import LINE, api
 
 _CHATS = 400
-_STREAMS = 15
+_STREAMS = 30
 _IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 
 Timed = Callable[[], Awaitable[float]]
@@ -97,6 +97,23 @@ def chunks_of(stream: Callable[[], Awaitable[AsyncIterator[Any]]]) -> Timed:
     return once
 
 
+class _Again:
+    """A stream of the Router's that has been, without the time that the Router takes for its chunks: that is ten times
+    ours, and differs from one stream to the next by more than ours is."""
+
+    def __init__(self, stream: Any, chunks: list[Any]) -> None:
+        self._hidden_params = stream._hidden_params
+        self._chunks = iter(chunks)
+
+    def __aiter__(self) -> _Again:
+        return self
+
+    async def __anext__(self) -> Any:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
 async def measured(adapters: dict[str, Any], model_list: list[Any], url: str) -> dict[str, float]:
     """Milliseconds per chat, and microseconds per chunk, on top of the Router and on top of aiohttp."""
     from litellm import Router
@@ -118,9 +135,12 @@ async def measured(adapters: dict[str, Any], model_list: list[Any], url: str) ->
 
         return chunks_of(stream)
 
-    async def streamed_by_router() -> Any:
-        options = {"include_usage": True}
-        return await router.acompletion(model="gpt", messages=QUESTION, stream=True, stream_options=options)
+    options = {"include_usage": True}
+    stream = await router.acompletion(model="gpt", messages=QUESTION, stream=True, stream_options=options)
+    chunks = [chunk async for chunk in stream]
+
+    async def streamed_again(**_: Any) -> Any:
+        return _Again(stream, chunks)
 
     async with aiohttp.ClientSession() as session:
 
@@ -144,9 +164,10 @@ async def measured(adapters: dict[str, Any], model_list: list[Any], url: str) ->
         found = {
             "adapter_ms": await in_turn(by_router, chat_of(embedded), _CHATS) * 1e3,
             "engine_ms": await in_turn(by_aiohttp, chat_of(proxied), _CHATS) * 1e3,
-            "chunk_us": await in_turn(chunks_of(streamed_by_router), adapted(embedded), _STREAMS) * 1e6,
             "proxy_chunk_us": await in_turn(streamed_by_aiohttp, adapted(proxied), _STREAMS) * 1e6,
         }
+        embedded.engine._engine._router().router.acompletion = streamed_again
+        found["chunk_us"] = await in_turn(chunks_of(streamed_again), adapted(embedded), _STREAMS) * 1e6
     for adapter in adapters.values():
         await adapter.shutdown()
     router.discard()

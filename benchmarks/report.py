@@ -79,17 +79,21 @@ def markdown(results: Mapping[str, Any]) -> str:
             f"| {name} | " + " | ".join(_cell(figures, figure) for figure in shown) + " |"
             for name, figures in rows.items()
         ]
+        machine = result["machine"]
+        parts += ["", f"Medians of {result['rounds']} rounds on {machine['cores']} shared cores ({machine['cpu']}), "]
+        parts[-1] += f"Python {machine['python']}, {result['date']}."
         parts += [""]
     parts += ["| target | " + " | ".join(results["lines"]) + " |", "|---" * (len(results["lines"]) + 1) + "|"]
     for goal in targets.GOALS:
         cells = [result["targets"].get(goal.name) for result in results["lines"].values()]
         bound = f"{'at least' if goal.is_least else 'at most'} {goal.bound:g} {goal.unit}"
-        told = [f"{cell['median']:.2f} {goal.unit}" if cell else "" for cell in cells]
+        told = [_told(goal, cell["median"]) if cell else "" for cell in cells]
         parts.append(f"| {goal.what}: {bound} | " + " | ".join(told) + " |")
-    machine = results["machine"]
-    parts += ["", f"Measured on {machine['cores']} shared cores ({machine['cpu']}), Python {machine['python']}, "]
-    parts[-1] += f"{results['date']}, with `make bench`: medians of {results['rounds']} rounds."
     return "\n".join(parts)
+
+
+def _told(goal: targets.Goal, value: float) -> str:
+    return f"{value:.2f} {goal.unit}" + ("" if goal.met(value) else ", missed")
 
 
 def write_readme(results: Mapping[str, Any]) -> None:

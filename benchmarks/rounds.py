@@ -27,11 +27,11 @@ class Asking(Protocol):
 class Times:
     """How long each part of a round takes, in seconds; 0 leaves it out."""
 
-    chat: float = 1.5
-    callers: float = 3.0
-    stream: float = 1.0
-    embeddings: float = 1.0
-    agent: float = 1.0
+    chat: float = 1.2
+    callers: float = 2.2
+    stream: float = 0.7
+    embeddings: float = 0.7
+    agent: float = 0.7
     rag: int = 1
     """Documents inserted."""
 

@@ -22,7 +22,7 @@ from llama_stack_provider_litellm.cli.lines import Line
 OURS = (contenders.EMBEDDED, contenders.PROXIED)
 STACKS = (contenders.CANNED, contenders.TODAY, *OURS)
 AS_RELEASED = (contenders.TODAY_DEFAULT, contenders.EMBEDDED_DEFAULT)
-_MEMORY_CALLERS = 8
+_MEMORY_CALLERS = 32
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,24 @@ class Plan:
     alone: Sequence[str] = (contenders.UPSTREAM, contenders.ROUTER, contenders.PROXY)
     repeats: int = 3
     times: rounds.Times = rounds.WHOLE
-    boots: int = 2
+    boots: int = 3
     requests: int = 1_000
     """After which memory and open files are looked at; 0 leaves that out."""
     more_requests: int = 20_000
     """The same of ours."""
+    warm_up: float = 0
+    """Seconds of load on each before the first round, where none has looked at memory: a server's first are slower."""
 
 
-QUICK = Plan(stacks=(contenders.TODAY, *OURS), alone=(contenders.PROXY,), times=rounds.CHAT, boots=1, requests=0)
+QUICK = Plan(
+    stacks=(contenders.TODAY, *OURS),
+    alone=(contenders.PROXY,),
+    repeats=4,
+    times=rounds.CHAT,
+    boots=1,
+    requests=0,
+    warm_up=4,
+)
 
 
 class Progress(Protocol):
@@ -76,7 +86,9 @@ def line_run(line: Line, plan: Plan, folder: Path, vendor: Target, proxy: Target
             name: {"boot_s": statistics.median(seconds)} for name, seconds in boots.items()
         }
         if plan.requests:
-            asyncio.run(_remember(running, plan, once, progress))
+            # The upstream is its proxy: LiteLLM's takes four minutes for so many requests, and its memory is its own.
+            with contenders.stack_target(contenders.PROXIED, line, folder / "memory", vendor, vendor) as proxied:
+                asyncio.run(_remember({**running, contenders.PROXIED: proxied}, plan, once, progress))
         seen = asyncio.run(_rounds(line, plan, folder, running, servers, progress))
     progress.step("in one process, without the server")
     once[targets.INSIDE] = _inside(line, folder, vendor)
@@ -106,6 +118,9 @@ async def _rounds(
     line: Line, plan: Plan, folder: Path, running: Mapping[str, Target], servers: ExitStack, progress: Progress
 ) -> list[dict[str, dict[str, float]]]:
     router = servers.enter_context(_router(line, folder, running[contenders.UPSTREAM])) if _has_router(plan) else None
+    for name in (*plan.alone, *plan.stacks) if plan.warm_up else ():
+        async with Asking(running[name]) as asking:
+            await load.at_once(running[name], asking.chat, rounds.CALLERS, plan.warm_up)
     seen: list[dict[str, dict[str, float]]] = []
     for number in range(plan.repeats):
         figures: dict[str, dict[str, float]] = {}

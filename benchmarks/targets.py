@@ -24,6 +24,11 @@ class Goal:
     each_round: bool = True
     """Whether every round gives a value: of a figure that is measured once there is one."""
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether it is of no unit, so that it is much the same on another machine."""
+        return self.unit == "×"
+
     def met(self, value: float) -> bool:
         """Whether a value is good enough."""
         return value >= self.bound if self.is_least else value <= self.bound

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import asyncio
 import base64
+import itertools
 import json
 import random
 import sys
@@ -26,7 +27,9 @@ BATCH = 128
 BATCH_SECONDS = 0.25
 """As long a vendor may take for so many: the model ``slow`` does."""
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
-_HEAD = {"id": "chatcmpl-1", "created": 1, "model": "gpt-4o-mini"}
+_ID = "chatcmpl-00000000"
+"""Of each answer in the place of this another: the host keeps chats by their id."""
+_HEAD = {"id": _ID, "created": 1, "model": "gpt-4o-mini"}
 _ANSWER = "The capital of France is Paris, on the Seine."
 _CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
 
@@ -58,6 +61,14 @@ EVENTS = {
 }
 
 
+_numbers = itertools.count()
+
+
+def fresh_id() -> str:
+    """The id of an answer."""
+    return f"chatcmpl-{next(_numbers):08}"
+
+
 @cache
 def vectors(count: int, form: str) -> bytes:
     """The body of an answer with so many embeddings, as ``float`` or ``base64``."""
@@ -79,13 +90,13 @@ def kind_of(body: dict[str, Any]) -> str:
 
 async def _chat_completions(request: web.Request) -> web.StreamResponse:
     body = await request.json()
-    kind = kind_of(body)
+    kind, old, new = kind_of(body), _ID.encode(), fresh_id().encode()
     if not body.get("stream"):
-        return web.Response(body=WHOLE[kind], content_type="application/json")
+        return web.Response(body=WHOLE[kind].replace(old, new), content_type="application/json")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     for event in EVENTS[kind]:
-        await response.write(event)
+        await response.write(event.replace(old, new))
     if (body.get("stream_options") or {}).get("include_usage"):
         await response.write(_USAGE_EVENT)
     await response.write(_DONE)

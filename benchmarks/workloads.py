@@ -74,16 +74,18 @@ class Asking:
         return time.perf_counter() - began
 
     async def batches(self) -> float:
-        """The same of a vendor that takes fewer in a request. Whoever asks it directly sends the batches at once."""
+        """The same of a vendor that takes fewer in a request, and answers in numbers. Whoever asks it directly sends
+        the batches at once."""
         assert self.target.batches is not None
         model, size = self.target.batches
+        form = "base64" if self.target.is_stack else "float"
         began = time.perf_counter()
         parts = (SOME_TEXTS[start : start + size] for start in range(0, TEXTS, size))
-        await asyncio.gather(*(self._embed(model, part) for part in parts))
+        await asyncio.gather(*(self._embed(model, part, form) for part in parts))
         return time.perf_counter() - began
 
-    async def _embed(self, model: str, texts: list[str]) -> None:
-        body = {"model": model, "input": texts, "encoding_format": "base64"}
+    async def _embed(self, model: str, texts: list[str], form: str = "base64") -> None:
+        body = {"model": model, "input": texts, "encoding_format": form}
         answer = json.loads(await self._post("/embeddings", body))
         if len(answer["data"]) != len(texts):
             raise Failed(f"{self.target.name}: {len(answer['data'])} embeddings instead of {len(texts)}")

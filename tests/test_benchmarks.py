@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks import __main__ as command
 from benchmarks import contenders, report, rounds, run, upstream
 from benchmarks.targets import GOALS, INSIDE
+from click.testing import CliRunner
 
 from llama_stack_provider_litellm.cli.lines import LINES
 
@@ -27,12 +29,16 @@ def results(factor: float = 1.0) -> dict[str, Any]:
     summed = run._summed_up([one_round(factor), one_round(factor * 1.1), one_round(factor * 0.9)], inside)
     releases = {"llama-stack": "0.2.24", "litellm": "1.106.2"}
     machine = {"cpu": "a CPU", "cores": 2, "python": "3.12.1"}
-    return {
-        "date": "2026-11-26",
-        "machine": machine,
-        "rounds": 3,
-        "lines": {"0.2": {"releases": releases, **summed}},
-    }
+    measured = {"date": "2026-11-26", "machine": machine, "rounds": 3}
+    return {"lines": {"0.2": {"releases": releases, **measured, **summed}}}
+
+
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Results of before, for the quick run to compare with."""
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results()))
+    monkeypatch.setattr(command, "RESULTS", file)
 
 
 def test_ratios_are_those_of_a_round_and_the_median_of_all() -> None:
@@ -48,18 +54,28 @@ def test_a_figure_has_its_median_least_and_greatest() -> None:
 
 
 @pytest.mark.parametrize(("factor", "is_worse"), [(1.0, False), (0.81, False), (0.79, True), (3.0, False)])
-def test_a_ratio_that_is_worse_by_more_than_a_quarter_fails(
-    factor: float, is_worse: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+def test_a_ratio_that_is_worse_by_more_than_a_quarter_is_named(factor: float, is_worse: bool, committed: None) -> None:
+    found = command._worse(results(factor)["lines"])
+    assert any(what.startswith("requests/s at 32, embedded, against remote::openai") for what in found) is is_worse
+
+
+def test_on_a_slower_machine_nothing_is_worse(committed: None) -> None:
+    slower = results()["lines"]
+    for name, row in slower["0.2"]["targets"].items():
+        if name in ("adapter", "engine", "chunk", "proxy_chunk"):
+            row["median"] *= 4
+    assert command._worse(slower) == {}
+
+
+@pytest.mark.parametrize(("factors", "fails"), [((1.0,), False), ((0.5, 1.0), False), ((0.5, 0.5), True)])
+def test_what_is_worse_is_so_twice(
+    factors: tuple[float, ...], fails: bool, committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "results.json"
-    file.write_text(json.dumps(results()))
-    monkeypatch.setattr(command, "RESULTS", file)
-    if is_worse:
-        with pytest.raises(SystemExit, match="1"):
-            command._compare(results(factor)["lines"])
-        assert "requests/s at 32, embedded, against remote::openai" in capsys.readouterr().out
-    else:
-        command._compare(results(factor)["lines"])
+    left = list(factors)
+    monkeypatch.setattr(command, "_run", lambda plan, lines: results(left.pop(0)))
+    done = CliRunner().invoke(command.main, ["--quick"])
+    assert (done.exit_code, left) == (int(fails), [])
+    assert ("Worse than the committed results" in done.output) is fails
 
 
 def test_the_page_tells_every_target_and_figure() -> None:
@@ -67,6 +83,27 @@ def test_the_page_tells_every_target_and_figure() -> None:
     assert "| requests/s at 32, embedded, against remote::openai → proxy: at least 5 × | 5.00 × |" in page
     assert f"| {contenders.EMBEDDED} | 10.0 | 100 |" in page
     assert INSIDE not in [row.split(" | ")[0].strip("| ") for row in page.splitlines()]
+
+
+def test_the_page_says_what_is_missed() -> None:
+    page = report.markdown(results(0.9))
+    assert "| requests/s at 32, embedded, against remote::openai → proxy: at least 5 × | 4.50 ×, missed |" in page
+
+
+def test_another_lines_results_stay(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = {"lines": {"0.7": results(2.0)["lines"]["0.2"]}}
+    monkeypatch.setattr(command, "_run", lambda plan, lines: new)
+    shown: list[Any] = []
+    monkeypatch.setattr(report, "write_readme", shown.append)
+    monkeypatch.setattr(report, "plot", lambda results, file: None)
+    monkeypatch.setattr(command, "ROOT", command.RESULTS.parent)
+    monkeypatch.setattr(report, "PLOT", command.RESULTS.parent / "plot.png")
+    done = CliRunner().invoke(command.main, ["--line", "0.7"])
+    assert done.exit_code == 0, done.output
+    kept = json.loads(command.RESULTS.read_text())
+    assert shown == [kept]
+    assert list(kept["lines"]) == ["0.2", "0.7"]
+    assert kept["lines"]["0.2"] == results()["lines"]["0.2"]
 
 
 def test_a_target_is_met_from_its_bound_on() -> None:

@@ -1,6 +1,7 @@
 """The floor: an inference provider that returns an answer which is there already, and asks nobody.
 
-Each call has a fresh object: the host of 0.2 appends to the very object that it is given.
+Each call has a fresh object, for the host of 0.2 appends to the very object that it is given, and a fresh id, for the
+host keeps chats by it.
 """
 
 from __future__ import annotations
@@ -68,11 +69,14 @@ class Canned:
         asked = given if params is None else {name: getattr(params, name) for name in ("messages", "stream", "tools")}
         messages = [message if isinstance(message, dict) else {"role": message.role} for message in asked["messages"]]
         kind = upstream.kind_of({"messages": messages, "tools": asked.get("tools")})
-        return self._chunks(kind) if asked.get("stream") else _ANSWERS[kind].model_copy(deep=True)
+        if asked.get("stream"):
+            return self._chunks(kind)
+        return _ANSWERS[kind].model_copy(deep=True, update={"id": upstream.fresh_id()})
 
     async def _chunks(self, kind: str) -> AsyncIterator[ChatCompletionChunk]:
+        fresh = {"id": upstream.fresh_id()}
         for chunk in _CHUNKS[kind]:
-            yield chunk.model_copy(deep=True)
+            yield chunk.model_copy(deep=True, update=fresh)
 
     async def openai_embeddings(self, params: Any = None, **given: Any) -> Any:
         """As many canned vectors as there are inputs."""
@@ -113,5 +117,9 @@ _declare(_TYPES.Inference if LINE == "0.2" else _TYPES.InferenceProvider)
 
 
 async def get_adapter_impl(config: CannedConfig, deps: dict[Any, Any]) -> Canned:
-    """What the host asks for when it starts."""
+    """What the host asks for when it starts. The chats of whoever has this provider are kept as they are with ours."""
+    if LINE != "0.2":
+        from llama_stack_provider_litellm.hosts.params import chat_store
+
+        chat_store.install()
     return Canned()
