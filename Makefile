@@ -53,7 +53,7 @@ proxy: .venv-proxy/installed ## Start a LiteLLM Proxy (LITELLM_PROXY_CONFIG=…)
 # Each file in one process, since its tests share servers. What does not depend on the server is tested with 0.2 alone.
 test: $(INSTALLED) ## Run the tests (HOST=0.7, ogx14 or ogx15 for another server, ARGS="-k rag" for some of them)
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
-SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist loadfile
+SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 TESTS = $(if $(filter-out 0.2,$(HOST)),tests/integration tests/hosts tests/test_run_configs.py)
 
 test-modes: $(INSTALLED) .venv-proxy/installed ## Run the end-to-end tests in every mode (MODES=proxy for one)

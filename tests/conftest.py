@@ -26,10 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(matrix.Recorder(line.HOST, modes.current))
     config.addinivalue_line("markers", "any_host: what LiteLLM or an engine does, the same on every host")
+    config.addinivalue_line("markers", "long: of a file that takes a minute or more; it goes first")
     config.addinivalue_line("markers", "embedded_only(why): cannot be so in another mode, because of why")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # One of them at the end would run in one process alone, while the others have nothing left to do.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
         marker = item.get_closest_marker("embedded_only")
         if marker is not None and modes.current != "embedded":

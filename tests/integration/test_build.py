@@ -18,7 +18,11 @@ from tests.readme import scripts, without
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
-pytestmark = [pytest.mark.embedded_only("it installs the stack, which has every mode"), needs("llama stack build")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.embedded_only("it installs the stack, which has every mode"),
+    needs("llama stack build"),
+]
 
 BIN = Path(sys.executable).parent
 Shell = Callable[[str], str]

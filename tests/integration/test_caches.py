@@ -19,7 +19,7 @@ from tests.services import BUCKET, Middle, qdrant_server, redis_server, s3_serve
 from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
-pytestmark = pytest.mark.any_host
+pytestmark = [pytest.mark.long, pytest.mark.any_host]
 
 Params = dict[str, Any]
 CACHES = (

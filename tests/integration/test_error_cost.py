@@ -13,7 +13,7 @@ import pytest
 from tests.line import OPENAI
 from tests.stack import Stack
 
-pytestmark = pytest.mark.any_host
+pytestmark = [pytest.mark.long, pytest.mark.any_host]
 
 OTHERS = 4
 ERRORS = 200

@@ -15,7 +15,7 @@ from tests.integration.routed import NOWHERE, Routed, deployment, routed
 from tests.line import LINE
 from tests.upstream.process import Upstream
 
-pytestmark = pytest.mark.any_host
+pytestmark = [pytest.mark.long, pytest.mark.any_host]
 
 FALLBACKS: dict[str, Any] = {
     "num_retries": 1,

@@ -24,6 +24,7 @@ CHAT = b"POST /v1/chat/completions"
 PAGE = b"<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.any_host,
     pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
 ]

@@ -27,7 +27,10 @@ PAUSE = 0.3
 # How long, in seconds, the stack may take to use a proxy that is ready again.
 BACK = 10
 
-pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
+]
 
 
 def config(upstream: Upstream, key: str) -> str:

@@ -25,6 +25,7 @@ from tests.stack import Stack, running_stack
 from tests.upstream.process import Upstream
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.any_host,
     pytest.mark.embedded_only("a LiteLLM Proxy reads its own config, and only when it starts"),
 ]

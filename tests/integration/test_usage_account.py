@@ -26,7 +26,7 @@ from tests.upstream.process import Upstream
 from tests.usage.records import emptied, rows_at
 from tests.waiting import until
 
-pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("it has a stack in each of two modes")]
+pytestmark = [pytest.mark.long, pytest.mark.any_host, pytest.mark.embedded_only("it has a stack in each of two modes")]
 
 HAS_TURNS = HOST in DIFFERENCES["turns"].hosts
 # The model's, and before it the guard's.

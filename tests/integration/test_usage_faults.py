@@ -27,7 +27,11 @@ from tests.upstream.process import Upstream
 from tests.usage.records import rows_at
 from tests.waiting import until
 
-pytestmark = [pytest.mark.any_host, pytest.mark.embedded_only("what becomes of the records is the same in every mode")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.any_host,
+    pytest.mark.embedded_only("what becomes of the records is the same in every mode"),
+]
 
 CALLERS = 8
 # Seconds that a PostgreSQL stays away.

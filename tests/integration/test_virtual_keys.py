@@ -24,6 +24,7 @@ CALLERS = 1_000
 AT_ONCE = 100
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.any_host,
     pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own"),
 ]

@@ -14,17 +14,21 @@ import sys
 from llama_stack_provider_litellm.caller import Caller
 from llama_stack_provider_litellm.config import ProxySettings
 from llama_stack_provider_litellm.engines.proxy import ProxyEngine
+from tests import waiting
 from tests.processes import memory, open_files
 
 FIRST, ALL, AT_ONCE = 1_000, 100_000, 32
-# A pool holds as many connections as there ever were calls at once, the engine's own look at the proxy among them: the
-# first calls are more at once than there are later.
-AT_ONCE_FIRST = AT_ONCE + 4
 
 
-def _held(wrong: int) -> str:
+async def _held(wrong: int, sockets: int) -> str:
+    """What is held when the pool has closed its idle connections: there were as many as at the busiest moment."""
+    await asyncio.to_thread(waiting.until, lambda: _sockets() <= sockets, seconds=30)
     gc.collect()
     return json.dumps({"mib": memory(os.getpid()), "files": len(open_files(os.getpid())), "wrong": wrong})
+
+
+def _sockets() -> int:
+    return sum(name.startswith("socket:") for name in open_files(os.getpid()))
 
 
 async def _ask(engine: ProxyEngine, number: int) -> bool:
@@ -43,7 +47,9 @@ async def _ask(engine: ProxyEngine, number: int) -> bool:
 
 async def main(url: str) -> None:
     """Ask, from 32 callers at once."""
-    engine = ProxyEngine(ProxySettings.model_validate({"url": url, "api_key": "sk-of-the-stack"}))
+    sockets = _sockets()
+    settings = {"url": url, "api_key": "sk-of-the-stack", "keep_alive": 1}
+    engine = ProxyEngine(ProxySettings.model_validate(settings))
     await engine.start(lambda: None)
     numbers, wrong = iter(range(ALL)), 0
 
@@ -54,9 +60,9 @@ async def main(url: str) -> None:
             if number >= until:
                 return
 
-    for until, callers in ((FIRST, AT_ONCE_FIRST), (ALL, AT_ONCE)):
-        await asyncio.gather(*(caller(until) for _ in range(callers)))
-        print(_held(wrong), flush=True)
+    for until in (FIRST, ALL):
+        await asyncio.gather(*(caller(until) for _ in range(AT_ONCE)))
+        print(await _held(wrong, sockets), flush=True)
     await engine.close()
 
 
