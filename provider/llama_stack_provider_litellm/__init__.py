@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import garbage
 from .config import LiteLLMConfig
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> Adapt
 
     Raises errors.ConfigError, before the server listens, for a LiteLLM config that cannot be used.
     """
+    # Of the server's own start. What follows imports as much again.
+    garbage.leave_alone()
     from .engines.choosing import engine_of
     from .hosts import adapter_of
     from .usage.recording import RecordingEngine

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from .. import garbage
 from ..errors import ConfigError
 
 # litellm would fetch its price list and its list of beta headers from the network: the one while it is imported,
@@ -31,7 +31,7 @@ def import_litellm() -> None:
     for variable in _LOCAL_COPIES:
         os.environ.setdefault(variable, "True")
     try:
-        with _without_looking_for_garbage():
+        with garbage.while_importing():
             import litellm
     except ModuleNotFoundError as exc:
         if exc.name != "litellm":
@@ -60,24 +60,11 @@ def import_litellm() -> None:
 
 def import_what_calls_need() -> None:
     """Import, before the first call comes, what litellm and openai would import then."""
-    with _without_looking_for_garbage():
+    with garbage.while_importing():
         for name in _OF_THE_FIRST_CALL:
             # A release may have it elsewhere, or go without: the first call will tell.
             with suppress(Exception):
                 importlib.import_module(name)
-
-
-@contextmanager
-def _without_looking_for_garbage() -> Iterator[None]:
-    """An import makes hundreds of thousands of objects that stay; going through them again and again is a third of its
-    time."""
-    looks = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if looks:
-            gc.enable()
 
 
 async def close_clients() -> None:

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from ...catalog import Catalog
+from ...garbage import settle
 from ...patching import replace
-from ..garbage import settle
 from ..installed import LINE, api, core
 from ..origin import noticing
 from ..server import log_briefly, marking_unreadable, plain_errors

@@ -21,9 +21,9 @@ from llama_stack.core.server import server
 from llama_stack.providers.utils.telemetry.tracing import CURRENT_TRACE_CONTEXT
 
 from ...errors import RequestError
+from ...garbage import settle
 from ...patching import replace
 from .. import origin
-from ..garbage import settle
 from ..server import log_briefly, marking_unreadable, plain_errors
 from . import economy
 

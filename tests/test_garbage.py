@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import gc, weakref
-from llama_stack_provider_litellm.hosts.garbage import settle
+from llama_stack_provider_litellm.garbage import settle
 
 class Thing:
     pass
