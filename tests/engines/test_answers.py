@@ -277,8 +277,9 @@ def test_both_forms_of_a_vector(vector: list[float]) -> None:
         )
         answer = answers.embeddings(data(response), Served(), count=1)
         assert answer.data[0].embedding == pytest.approx(vector)
-        encoded: Any = answers.packed(answer).data[0].embedding
+        encoded: Any = answers.embeddings(data(response), Served(), count=1, packed=True).data[0].embedding
         assert encoded == text
+        assert answers.length(given) == answers.length(encoded) == len(vector)
 
 
 def test_vectors_that_are_missing_are_not_made_up_for() -> None:

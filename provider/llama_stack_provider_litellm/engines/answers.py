@@ -27,6 +27,8 @@ from .served import Served
 vectors.install()
 
 Data = dict[str, Any]
+_FLOAT = 4
+"""Bytes of a number in OpenAI's base64."""
 AboutStream = Callable[[Data], Served]
 
 NO_ARGUMENTS = "{}"
@@ -140,8 +142,8 @@ async def _with_usage(
         yield {**last, "choices": [], "usage": usage, "litellm": told}
 
 
-def embeddings(data: Data, about: Served, *, count: int) -> CreateEmbeddingResponse:
-    """Embeddings in input order, as floats.
+def embeddings(data: Data, about: Served, *, count: int, packed: bool = False) -> CreateEmbeddingResponse:
+    """Embeddings in input order: as floats, or ``packed`` as OpenAI's base64 of little-endian float32.
 
     Raises BadGateway unless there are ``count`` vectors: a store would put the ones that there are beside
     the wrong texts.
@@ -151,12 +153,13 @@ def embeddings(data: Data, about: Served, *, count: int) -> CreateEmbeddingRespo
         raise BadGateway(f"The vendor answered {count} inputs with {len(found)} vectors.")
     vectors = [row["embedding"] for row in sorted(found, key=lambda row: row.get("index") or 0)]
     used = data.get("usage") or {}
+    as_asked = _to_base64 if packed else _to_floats
     # Without validation: it would look at every number of every vector.
     return CreateEmbeddingResponse.model_construct(
         object="list",
         model=data.get("model") or "",
         data=[
-            Embedding.model_construct(object="embedding", index=index, embedding=_to_floats(vector))
+            Embedding.model_construct(object="embedding", index=index, embedding=as_asked(vector))
             for index, vector in enumerate(vectors)
         ],
         usage=Usage(prompt_tokens=used.get("prompt_tokens", 0), total_tokens=used.get("total_tokens", 0)),
@@ -164,12 +167,9 @@ def embeddings(data: Data, about: Served, *, count: int) -> CreateEmbeddingRespo
     )
 
 
-def packed(answer: CreateEmbeddingResponse) -> CreateEmbeddingResponse:
-    """The same with each vector as OpenAI's base64 of little-endian float32."""
-    for row in answer.data:
-        raw = struct.pack(f"<{len(row.embedding)}f", *row.embedding)
-        row.embedding = base64.b64encode(raw).decode("ascii")  # type: ignore[assignment]
-    return answer
+def length(vector: list[float] | str) -> int:
+    """Numbers in a vector of either form."""
+    return len(vector.rstrip("=")) * 3 // 4 // _FLOAT if isinstance(vector, str) else len(vector)
 
 
 def reranked(data: Data, about: Served) -> Ranking:
@@ -213,5 +213,9 @@ def _says_text(choice: Data) -> bool:
 def _to_floats(vector: list[float] | str) -> list[float]:
     if isinstance(vector, str):
         raw = base64.b64decode(vector)
-        return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+        return list(struct.unpack(f"<{len(raw) // _FLOAT}f", raw))
     return vector
+
+
+def _to_base64(vector: list[float] | str) -> str:
+    return vector if isinstance(vector, str) else base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

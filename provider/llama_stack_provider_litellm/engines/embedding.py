@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from openai.types import CreateEmbeddingResponse
@@ -32,7 +33,8 @@ async def embed(
     """The embeddings of all inputs, in the form that was asked for, each as long as it has to be.
 
     ``vendors`` (LiteLLM's names) are those of the deployments that may serve the request, ``dimension`` is the model's;
-    ``send`` sends a request whose inputs fit into one, and ``most_numbers`` bounds the numbers in its answer.
+    ``send`` sends a request whose inputs fit into one and reads the answer with :func:`reader`; ``most_numbers`` bounds
+    the numbers in it.
     """
     size = request.get("dimensions") or dimension
     # OpenAI's own parameter: where not every deployment has it, the form is made here alone.
@@ -51,8 +53,12 @@ async def embed(
     most = min((_INPUTS.get(vendor, _INPUTS_ELSEWHERE) for vendor in vendors), default=1)
     if most_numbers is not None and size:
         most = max(1, min(most, most_numbers // size))
-    answer = await in_batches(request, most, send_checked)
-    return answers.packed(answer) if request.get("encoding_format") == "base64" else answer
+    return await in_batches(request, most, send_checked)
+
+
+def reader(request: Request, part: Request) -> Callable[..., CreateEmbeddingResponse]:
+    """What makes of the answer to a ``part`` of a request the form that was asked for."""
+    return partial(answers.embeddings, count=count(part["input"]), packed=request.get("encoding_format") == "base64")
 
 
 async def in_batches(request: Request, most: int, send: Send) -> CreateEmbeddingResponse:
@@ -98,9 +104,9 @@ def check_size(answer: CreateEmbeddingResponse, *, model: str, expected: int | N
     if expected is None:
         return
     for row in answer.data:
-        if len(row.embedding) != expected:
+        if (found := answers.length(row.embedding)) != expected:
             raise BadGateway(
-                f"Model {model}: expected vectors of {expected} numbers, found {len(row.embedding)}. "
+                f"Model {model}: expected vectors of {expected} numbers, found {found}. "
                 "Correct `model_info.output_vector_size` of the model in the LiteLLM config, or ask for no "
                 "`dimensions` that it cannot give.",
                 model=model,

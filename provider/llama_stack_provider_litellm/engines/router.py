@@ -205,8 +205,7 @@ class RouterEngine:
         entry = catalog.resolve(model)
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            convert = partial(answers.embeddings, count=embedding.count(part["input"]))
-            return await self._call("aembedding", part, caller, _read_as(convert))
+            return await self._call("aembedding", part, caller, _read_as(embedding.reader(request, part)))
 
         return await embedding.embed(request, vendors, entry.dimension if entry else None, send)
 

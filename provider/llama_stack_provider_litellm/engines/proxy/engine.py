@@ -146,8 +146,7 @@ class ProxyEngine:
         vendors = [discovery.vendor_of(item) for item in deployments]
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            convert = partial(answers.embeddings, count=embedding.count(part["input"]))
-            return await self._call("/v1/embeddings", part, caller, convert)
+            return await self._call("/v1/embeddings", part, caller, embedding.reader(request, part))
 
         most = MOST_BYTES // _BYTES_PER_NUMBER
         return await embedding.embed(request, vendors, entry.dimension, send, most_numbers=most)
