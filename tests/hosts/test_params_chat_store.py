@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from importlib import import_module
@@ -110,6 +111,20 @@ def test_an_id_twice(tmp_path: Path) -> None:
             await store.keep("b", answer="again")
             answers = {id: answer for id, (_, _, answer) in (await store.kept()).items()}
             assert answers == {"a": "hello", "b": "again", "c": "hello"}
+
+    asyncio.run(work())
+
+
+def test_what_waits_is_what_will_be_kept(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with opened(tmp_path) as store:
+            answer = completion("a", "hello")
+            asked = _TYPES.OpenAIUserMessageParam(role="user", content="asked a")
+            gone = [weakref.ref(answer), weakref.ref(asked)]
+            await store.chats.store_chat_completion(answer, [asked])
+            del answer, asked
+            assert [ref() for ref in gone] == [None, None], "the whole answer waits"
+            assert await store.kept() == {"a": ("", "asked a", "hello")}
 
     asyncio.run(work())
 

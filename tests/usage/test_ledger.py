@@ -279,6 +279,7 @@ def test_what_was_dropped_takes_no_room_for_audit(
                 ledger.record(a_call(question={"prompt": "x" * 900}, answer="y"))
             assert ledger.dropped >= 40
         until(lambda: len(rows_at(settings)) == 51 - ledger.dropped)
+        until(lambda: ledger._writer and not ledger._writer.in_hand)
         ledger.record(a_call("last", question={"prompt": "x" * 9000}, answer="y"))
         until(lambda: any("x" * 9000 in row["question"] for row in rows_at(settings, AUDIT)))
 
@@ -296,14 +297,25 @@ def test_calls_that_end_after_the_end_are_counted(sqlite_settings: UsageSettings
     assert [row["calls"] for row in rows_at(sqlite_settings, LOST)] == [1]
 
 
+def test_a_call_between_a_start_and_an_end_is_written(sqlite_settings: UsageSettings) -> None:
+    ledger = Ledger(sqlite_settings, str)
+    for _ in range(30):
+        ledger.start()
+        ledger.record(a_call())
+        asyncio.run(ledger.close())
+    assert len(rows_at(sqlite_settings)) == 30
+
+
 def test_refused_and_dropped_calls_are_counted_once(settings: UsageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database goes away amid the rows of a batch, and again before it has said that a loss is written down."""
     written(settings, [a_call("first")])
     failing = iter([False, False, True] + [False, True] + [False] * 50)
     original = Writer._add
 
-    def add(self: Writer, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
-        original(self, connection, table, values)
+    def add(
+        self: Writer, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], *, again: bool
+    ) -> None:
+        original(self, connection, table, values, again=again)
         if (table is LOST or len(values) == 1) and next(failing):
             connection.commit()
             raise OSError("gone")
@@ -346,3 +358,24 @@ def test_a_record_costs_a_call_next_to_nothing(sqlite_settings: UsageSettings) -
             ledger.record(call)
         each = (time.perf_counter() - began) / len(calls)
     assert each < 20e-6, f"{each * 1e6:.1f} µs"
+
+
+def test_records_of_a_busy_process_are_written_in_time(sqlite_settings: UsageSettings) -> None:
+    over = threading.Event()
+
+    def busy() -> None:
+        while not over.is_set():
+            sum(range(100))
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        began = time.monotonic()
+        written(sqlite_settings, [a_call() for _ in range(3000)])
+        took = time.monotonic() - began
+    finally:
+        over.set()
+        thread.join()
+    assert len(rows_at(sqlite_settings)) == 3000
+    # Each statement waits five milliseconds for its turn: a statement for each row would take fifteen seconds.
+    assert took < 7

@@ -30,6 +30,8 @@ _LOCK = 0x6C697465
 _UPGRADING = threading.Lock()
 # Seconds. A server that accepts and never answers must not hold the writer for ever.
 _CONNECT, _SILENCE = 5, 10
+# Rows in a statement for SQLite. Each number of them is another statement, and the driver keeps what it has prepared.
+_ROWS = 25
 # How long SQLite waits for another process that writes, before it is asked again.
 _BUSY = 1
 
@@ -50,8 +52,15 @@ class Database:
         self.url = _url(settings)
         if self.is_sqlite:
             self.engine = sa.create_engine(
-                self.url, hide_parameters=True, poolclass=sa.StaticPool, connect_args=_sqlite_arguments()
+                self.url,
+                hide_parameters=True,
+                poolclass=sa.StaticPool,
+                connect_args=_sqlite_arguments(),
+                insertmanyvalues_page_size=_ROWS,
             )
+            # Python's driver gives way to the other threads at each statement, and under load waits a millisecond for
+            # its turn: a statement for each row would not keep up with a thousand calls a second.
+            self.engine.dialect.use_insertmanyvalues_wo_returning = True
             sa.event.listen(self.engine, "connect", _read_sqlite if reads else _prepare_sqlite)
             begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
             sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql(begin))

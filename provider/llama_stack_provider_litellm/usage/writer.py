@@ -87,6 +87,8 @@ class Writer:
         try:
             self._try(lambda: None)
             while True:
+                # Asked first: what comes between an empty batch and a stop is still to be written.
+                is_last = self._stopping.is_set()
                 batch = self._batch()
                 self.in_hand = len(batch)
                 if batch:
@@ -94,7 +96,7 @@ class Writer:
                 self.in_hand = 0
                 if self._losses.are_untold and not self._is_late:
                     self._try(self._tell)
-                if not batch and self._stopping.is_set():
+                if not batch and is_last:
                     return
                 if not self._stopping.is_set() and time.monotonic() >= self._expire_at:
                     self._expire_at = time.monotonic() + _EXPIRE_EVERY
@@ -166,22 +168,22 @@ class Writer:
         try:
             self._insert_at_once(rows)
         except (DataError, IntegrityError):
-            # One of them is not to be had: all but that one.
+            # One of them is not to be had, or there already: all but that one.
             for only in rows.each():
                 call = only.calls[0]
                 try:
-                    self._insert_at_once(only)
+                    self._insert_at_once(only, again=True)
                 except (DataError, IntegrityError) as exc:
                     if call["id"] not in refused:
                         refused.add(call["id"])
                         logger.warning("Usage records: the database refuses call %s: %s", call["id"], words_of(exc))
                         self._lose([call], "the database refused it")
 
-    def _insert_at_once(self, rows: Rows) -> None:
+    def _insert_at_once(self, rows: Rows, *, again: bool = False) -> None:
         with self._database.engine.begin() as connection:
             for table, values in ((CALLS, rows.calls), (TAGS, rows.tags), (AUDIT, rows.audit)):
                 if values:
-                    self._add(connection, table, values)
+                    self._add(connection, table, values, again=again)
 
     def _tell(self) -> None:
         """Write down how many calls have no record."""
@@ -190,10 +192,14 @@ class Writer:
             reason = plain(loss.reason, self._redact)
             row = {"id": loss.id, "since": since, "until": until, "calls": loss.calls, "reason": reason}
             with self._database.engine.begin() as connection:
-                self._add(connection, LOST, [row])
+                self._add(connection, LOST, [row], again=True)
             self._losses.told()
 
-    def _add(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
+    def _add(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], *, again: bool) -> None:
+        if self._database.is_sqlite and not again:
+            # Many rows in a statement, which SQLAlchemy has for a plain one alone.
+            connection.execute(sa.insert(table), values)
+            return
         # What was committed without an answer is there already.
         insert = (sqlite if self._database.is_sqlite else postgresql).insert(table).on_conflict_do_nothing()
         connection.execute(insert, values)

@@ -33,6 +33,7 @@ def install() -> None:
     store = import_module(f"{CORE}.providers.utils.inference.inference_store").InferenceStore
     replace(store, "initialize", _queued)
     replace(store, "_worker_loop", _many_at_a_time)
+    replace(store, "store_chat_completion", _as_rows)
 
 
 async def opened() -> None:
@@ -64,6 +65,28 @@ def _queued(original: Any) -> Any:
         _stores.append(self)
 
     return initialize
+
+
+class _Row:
+    """What becomes of a chat or a message, in place of it: it is smaller, and many may wait."""
+
+    __slots__ = ("_fields", "id")
+
+    def __init__(self, of: Any) -> None:
+        self._fields = of.model_dump()
+        self.id = self._fields.get("id", "")
+
+    def model_dump(self) -> dict[str, Any]:
+        """As the host asks for it."""
+        fields: dict[str, Any] = self._fields
+        return fields
+
+
+def _as_rows(original: Any) -> Any:
+    async def store_chat_completion(self: Any, chat_completion: Any, input_messages: Sequence[Any]) -> None:
+        await original(self, _Row(chat_completion), [_Row(message) for message in input_messages])
+
+    return store_chat_completion
 
 
 def _many_at_a_time(original: Any) -> Any:
