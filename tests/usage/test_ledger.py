@@ -297,13 +297,23 @@ def test_calls_that_end_after_the_end_are_counted(sqlite_settings: UsageSettings
     assert [row["calls"] for row in rows_at(sqlite_settings, LOST)] == [1]
 
 
-def test_a_call_between_a_start_and_an_end_is_written(sqlite_settings: UsageSettings) -> None:
-    ledger = Ledger(sqlite_settings, str)
-    for _ in range(30):
-        ledger.start()
-        ledger.record(a_call())
-        asyncio.run(ledger.close())
-    assert len(rows_at(sqlite_settings)) == 30
+def test_a_call_between_an_empty_batch_and_the_end_is_written(
+    sqlite_settings: UsageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, original = Ledger(sqlite_settings, str), Writer._batch
+
+    def batch(self: Writer) -> Any:
+        found = original(self)
+        if not found and not self._stopping.is_set():
+            ledger.record(a_call())
+            self.stop(5)
+        return found
+
+    monkeypatch.setattr(Writer, "_batch", batch)
+    ledger._queue.put(None)
+    ledger.start()
+    until(lambda: ledger._thread and not ledger._thread.is_alive())
+    assert len(rows_at(sqlite_settings)) == 1
 
 
 def test_refused_and_dropped_calls_are_counted_once(settings: UsageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
