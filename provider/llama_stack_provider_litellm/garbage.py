@@ -7,8 +7,8 @@ every few dozen calls, in which nobody is answered; it was a third of a call's p
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
+import sys
 
 # Objects made and not yet gone at which the youngest are looked through. A call makes some thousand; Python's own 700
 # would look several times in each.
@@ -27,14 +27,17 @@ def settle() -> None:
     gc.set_threshold(_YOUNGEST, *gc.get_threshold()[1:])
 
 
-@contextmanager
-def while_importing() -> Iterator[None]:
-    """An import makes hundreds of thousands of objects that stay; going through them again and again is a third of its
-    time."""
+def import_module(name: str) -> None:
+    """Import it, and leave alone what that makes: hundreds of thousands of objects that stay. Going through them again
+    and again is a third of an import's time."""
+    if name in sys.modules:
+        # Another thread may be at it.
+        importlib.import_module(name)
+        return
     looks = gc.isenabled()
     gc.disable()
     try:
-        yield
+        importlib.import_module(name)
     finally:
         leave_alone()
         if looks:

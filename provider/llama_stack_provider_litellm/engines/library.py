@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import warnings
@@ -31,8 +30,7 @@ def import_litellm() -> None:
     for variable in _LOCAL_COPIES:
         os.environ.setdefault(variable, "True")
     try:
-        with garbage.while_importing():
-            import litellm
+        garbage.import_module("litellm")
     except ModuleNotFoundError as exc:
         if exc.name != "litellm":
             raise
@@ -40,6 +38,8 @@ def import_litellm() -> None:
             "The embedded router needs litellm, which the extra `embedded` brings: "
             "pip install 'llama-stack-provider-litellm[embedded]'. Mode `proxy` goes without."
         ) from None
+    import litellm
+
     from . import mcp_gateway, text_completion, tracebacks, unread
 
     mcp_gateway.install()
@@ -60,11 +60,10 @@ def import_litellm() -> None:
 
 def import_what_calls_need() -> None:
     """Import, before the first call comes, what litellm and openai would import then."""
-    with garbage.while_importing():
-        for name in _OF_THE_FIRST_CALL:
-            # A release may have it elsewhere, or go without: the first call will tell.
-            with suppress(Exception):
-                importlib.import_module(name)
+    for name in _OF_THE_FIRST_CALL:
+        # A release may have it elsewhere, or go without: the first call will tell.
+        with suppress(Exception):
+            garbage.import_module(name)
 
 
 async def close_clients() -> None:

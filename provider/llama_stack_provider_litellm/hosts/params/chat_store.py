@@ -21,8 +21,6 @@ from ..installed import CORE, core
 
 # A transaction takes five turns of the event loop, which are long when it is busy: fewer at a time would fall behind.
 _MOST = 2_000
-# So many become rows in ten milliseconds; then it is others' turn.
-_MOST_IN_A_TURN = 250
 _opened: asyncio.Task[None] | None = None
 _stores: list[Any] = []
 log = logging.getLogger(__name__)
@@ -111,10 +109,8 @@ async def _keep(store: Any, items: Sequence[Any]) -> None:
         rows = _Rows()
         collecting = copy.copy(store)
         collecting.sql_store = rows
-        for number, item in enumerate(items, 1):
+        for item in items:
             await collecting._write_chat_completion(item.completion, item.messages)
-            if number % _MOST_IN_A_TURN == 0:
-                await asyncio.sleep(0)
         with _as_asked(items[0]):
             await store.sql_store.insert(table=store.reference.table_name, data=rows.seen)
     except Exception:
