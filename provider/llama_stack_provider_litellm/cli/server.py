@@ -79,8 +79,7 @@ class Server:
             process.kill()
             process.wait()
         # What is left of its workers would keep the port.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        self._signal_group(signal.SIGKILL)
 
     def wait_until_ready(self) -> None:
         """Return when the server answers. Raises ServerError, with the end of its log, when it does not."""
@@ -124,8 +123,11 @@ class Server:
             self._process.send_signal(signal.SIGINT)
             if again:
                 # Who is impatient does not wait for streams: a server's workers hear of it only so.
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGINT)
+                self._signal_group(signal.SIGINT)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._running().pid, number)
 
     def _get(self, path: str) -> Any:
         # Loopback never goes through the environment's HTTP proxy.
