@@ -19,36 +19,66 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import ValidationError
 
 from llama_stack_provider_litellm.config import UsageSettings
 from llama_stack_provider_litellm.errors import ConfigError
-from llama_stack_provider_litellm.usage.database import FILE, VERSION_TABLE, Database, OtherTables
+from llama_stack_provider_litellm.usage.database import FILE, Database, OtherTables
 from llama_stack_provider_litellm.usage.ledger import Ledger
-from llama_stack_provider_litellm.usage.tables import AUDIT, CALLS, METADATA
+from llama_stack_provider_litellm.usage.tables import AUDIT, CALLS, METADATA, VERSION, VERSIONS
 from tests.postgresql import PostgreSQL
 from tests.usage.records import a_call, emptied, rows, rows_at, written
 
+CONFIG = Config()
+CONFIG.set_main_option("script_location", "llama_stack_provider_litellm.usage:migrations")
+SCRIPTS = ScriptDirectory.from_config(CONFIG)
+
 
 def at_version(database: Database, version: str) -> None:
-    """Make the tables of an older release."""
-    config = Config()
-    config.set_main_option("script_location", "llama_stack_provider_litellm.usage:migrations")
+    """Make the tables of a release, one change after the other."""
+    if database.is_sqlite:
+        Path(str(database.url.database)).touch()
     with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, version)
+        CONFIG.attributes["connection"] = connection
+        command.upgrade(CONFIG, version)
 
 
-def test_the_tables_are_those_that_the_code_knows(database: Database) -> None:
+@pytest.mark.parametrize("way", ["at once", "step by step"])
+def test_the_tables_are_those_that_the_code_knows(settings: UsageSettings, way: str) -> None:
+    database = Database(settings)
+    if way == "at once":
+        database.upgrade()
+    else:
+        at_version(database, "head")
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        context = MigrationContext.configure(connection, opts={"version_table": VERSIONS.name, "compare_type": True})
         assert compare_metadata(context, METADATA) == []
+        assert context.get_current_revision() == VERSION == SCRIPTS.get_current_head()
+        found = sa.inspect(connection)
+        assert found.get_pk_constraint(VERSIONS.name)["name"] == "litellm_usage_version_pkc"
+        assert [column["nullable"] for column in found.get_columns(VERSIONS.name)] == [False]
+    database.close()
 
 
-def test_providers_of_one_stack_make_their_tables_at_the_same_time(tmp_path: Path) -> None:
+def test_a_start_that_changes_no_tables_goes_without_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from llama_stack_provider_litellm.config import UsageSettings;"
+        "from llama_stack_provider_litellm.usage.database import Database;"
+        "database = Database(UsageSettings(url=sys.argv[1])); database.upgrade(); database.upgrade(); database.check();"
+        "print(sorted(name for name in sys.modules if name.startswith('alembic')))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, f"sqlite:///{tmp_path}/usage.db"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("before", [None, "1"])
+def test_providers_of_one_stack_make_their_tables_at_the_same_time(tmp_path: Path, before: str | None) -> None:
     databases = [
         Database(UsageSettings.model_validate({"url": f"sqlite:///{tmp_path}/{number}.db"})) for number in range(8)
     ]
+    for database in databases if before else ():
+        at_version(database, str(before))
     with ThreadPoolExecutor(len(databases)) as threads:
         list(threads.map(Database.upgrade, databases))
     for database in databases:
@@ -58,9 +88,6 @@ def test_providers_of_one_stack_make_their_tables_at_the_same_time(tmp_path: Pat
 
 def test_an_older_releases_tables_are_brought_to_this_one_with_what_is_in_them(settings: UsageSettings) -> None:
     old = Database(settings)
-    old_file = old.is_sqlite and Path(str(old.url.database))
-    if old_file:
-        old_file.touch()
     at_version(old, "1")
     assert not sa.inspect(old.engine).has_table(AUDIT.name)
     with old.engine.begin() as connection:
@@ -81,8 +108,7 @@ def test_a_newer_releases_tables_are_left_alone(
     settings: UsageSettings, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     with database.engine.begin() as connection:
-        versions = sa.table(VERSION_TABLE, sa.column("version_num"))
-        connection.execute(sa.update(versions).values(version_num="99"))
+        connection.execute(sa.update(VERSIONS).values(version_num="99"))
     for work in (database.upgrade, database.check):
         with pytest.raises(OtherTables, match=r"newer release \(version 99\). Upgrade this one"):
             work()

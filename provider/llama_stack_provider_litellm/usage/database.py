@@ -8,7 +8,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -16,9 +16,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from .. import storage
 from ..config import UsageSettings
 from ..errors import ConfigError
+from .tables import METADATA, VERSION, VERSIONS
 
-VERSION_TABLE = "litellm_usage_version"
-"""Where Alembic keeps which of the ``migrations`` the tables are at."""
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 FILE = "litellm_usage.db"
 """The database in the storage folder, where ``usage.url`` names no other."""
 
@@ -83,14 +85,7 @@ class Database:
 
     def upgrade(self) -> None:
         """Make the tables, or bring an older release's to this one's. Raises OtherTables for those of a newer one."""
-        # First: it has a line for every part of itself that it imports.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        from alembic import command
-        from alembic.config import Config
-
         self._make_file()
-        config = Config()
-        config.set_main_option("script_location", f"{_PACKAGE}:migrations")
         with self.engine.begin() as connection:
             if not self.is_sqlite:
                 # Two servers may start at once. The lock ends with the transaction.
@@ -98,14 +93,27 @@ class Database:
                 # A change of large tables takes its time.
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             found = self._version(connection)
-            if found is not None and found not in _known_versions():
-                raise OtherTables(
-                    f"The tables in {self.where} are those of a newer release (version {found}). Upgrade this one, or "
-                    "give it a database of its own (`usage.url`, LITELLM_USAGE_URL)."
-                )
-            config.attributes["connection"] = connection
-            with _UPGRADING:
-                command.upgrade(config, "head")
+            if found is None:
+                METADATA.create_all(connection, checkfirst=False)
+                VERSIONS.create(connection, checkfirst=False)
+                connection.execute(sa.insert(VERSIONS).values(version_num=VERSION))
+            elif found != VERSION:
+                self._migrate(connection, found)
+
+    def _migrate(self, connection: sa.Connection, found: str) -> None:
+        # First: it has a line for every part of itself that it imports. And not at every start: that takes a while.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        from alembic import command
+
+        if found not in _known_versions():
+            raise OtherTables(
+                f"The tables in {self.where} are those of a newer release (version {found}). Upgrade this one, or "
+                "give it a database of its own (`usage.url`, LITELLM_USAGE_URL)."
+            )
+        config = _alembic()
+        config.attributes["connection"] = connection
+        with _UPGRADING:
+            command.upgrade(config, VERSION)
 
     def check(self) -> None:
         """Raise OtherTables unless the tables are there, and this release's."""
@@ -116,12 +124,11 @@ class Database:
             )
         with self.engine.connect() as connection:
             found = self._version(connection)
-        known = _known_versions()
-        if found == known[-1]:
+        if found == VERSION:
             return
         if found is None:
             raise OlderTables(f"There are no usage records in {self.where}: no stack has written any.")
-        if found in known:
+        if found in _known_versions():
             raise OlderTables(
                 f"The tables in {self.where} are those of an older release (version {found}). Start the stack once: "
                 "it brings them to this one."
@@ -143,10 +150,9 @@ class Database:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
     def _version(self, connection: sa.Connection) -> str | None:
-        if not sa.inspect(connection).has_table(VERSION_TABLE):
+        if not sa.inspect(connection).has_table(VERSIONS.name):
             return None
-        version: str | None = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-        return version
+        return connection.execute(sa.select(VERSIONS.c.version_num)).scalar()
 
 
 def words_of(exc: Exception) -> str:
@@ -223,10 +229,15 @@ def _execute(connection: Any, *statements: str) -> None:
 
 
 def _known_versions() -> list[str]:
-    """The versions of the tables that this release knows, oldest first."""
-    from alembic.config import Config
+    """The versions of the tables that this release knows."""
     from alembic.script import ScriptDirectory
+
+    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+
+
+def _alembic() -> Config:
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", f"{_PACKAGE}:migrations")
-    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    return config

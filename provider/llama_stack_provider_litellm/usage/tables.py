@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 MOST_LETTERS = 255
 """A longer name (of a user, a tag, a model …) is cut."""
@@ -10,6 +22,8 @@ _ID = String(32)
 _NAME = String(MOST_LETTERS)
 
 METADATA = MetaData()
+VERSION = "2"
+"""Which of the ``migrations`` that is."""
 
 CALLS = Table(
     "litellm_usage",
@@ -77,3 +91,11 @@ AUDIT = Table(
     Column("answer", Text, nullable=False),
 )
 """What was asked and answered in a call, as JSON, where ``audit: full`` keeps it."""
+
+VERSIONS = Table(
+    "litellm_usage_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="litellm_usage_version_pkc"),
+)
+"""Which of the ``migrations`` the tables are at: Alembic's own table, as Alembic makes it, and so in no METADATA."""

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from llama_stack_provider_litellm.config import UsageSettings
-from llama_stack_provider_litellm.usage.database import VERSION_TABLE, Database
+from llama_stack_provider_litellm.usage.database import Database
 from llama_stack_provider_litellm.usage.ledger import Ledger
+from llama_stack_provider_litellm.usage.tables import VERSIONS
 from tests.cli.machine import Machine
 from tests.processes import free_port
 from tests.usage.records import a_call, written
@@ -51,7 +52,7 @@ def test_another_releases_tables(machine: Machine, version: str, severity: str, 
     database = Database(settings(machine))
     database.upgrade()
     with database.engine.begin() as connection:
-        connection.execute(sa.update(sa.table(VERSION_TABLE, sa.column("version_num"))).values(version_num=version))
+        connection.execute(sa.update(VERSIONS).values(version_num=version))
     database.close()
     (found,) = doctor(machine)
     assert found["severity"] == severity and words in found["what"]

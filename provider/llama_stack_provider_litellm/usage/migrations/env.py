@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from llama_stack_provider_litellm.usage.database import VERSION_TABLE
+from llama_stack_provider_litellm.usage.tables import VERSIONS
 
 context.configure(
     connection=context.config.attributes["connection"],
-    version_table=VERSION_TABLE,
+    version_table=VERSIONS.name,
     # SQLite has it; Alembic does not expect it of Python's driver, which is told to leave transactions alone.
     transactional_ddl=True,
 )
