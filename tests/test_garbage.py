@@ -35,6 +35,11 @@ def test_what_is_there_is_kept_and_what_comes_is_looked_through() -> None:
 AGAIN = """
 import asyncio, gc, sys
 from llama_stack_provider_litellm import LiteLLMConfig, get_adapter_impl
+from llama_stack_provider_litellm.provider import get_provider_spec
+
+start = len(gc.get_objects())
+get_provider_spec()
+assert gc.get_freeze_count() >= start, "what the server has imported is left alone"
 
 async def made():
     adapter = await get_adapter_impl(LiteLLMConfig.model_validate({"config_path": sys.argv[1]}), {})

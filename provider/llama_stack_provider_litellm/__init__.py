@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any
 
 from . import garbage
@@ -20,9 +19,7 @@ async def get_adapter_impl(config: LiteLLMConfig, deps: dict[Any, Any]) -> Adapt
 
     Raises errors.ConfigError, before the server listens, for a LiteLLM config that cannot be used.
     """
-    if not gc.get_freeze_count():
-        # Of the server's own start. A process may make stacks again and again, and what is garbage by then is to go.
-        garbage.leave_alone()
+    garbage.leave_start_alone()
     from .engines.choosing import engine_of
     from .hosts import adapter_of
     from .usage.recording import RecordingEngine

@@ -13,12 +13,21 @@ import sys
 # Objects made and not yet gone at which the youngest are looked through. A call makes some thousand; Python's own 700
 # would look several times in each.
 _YOUNGEST = 10_000
+# What Python itself leaves alone when it starts, some hundreds of objects.
+_OF_PYTHON = gc.get_freeze_count()
 
 
 def leave_alone() -> None:
     """Never look through what there is now. What is made from now on is looked through as ever; the little that is
     garbage by now stays with the rest, since a last look would keep somebody waiting."""
     gc.freeze()
+
+
+def leave_start_alone() -> None:
+    """Leave alone what a server has imported before it comes to this package. Does nothing later on: a process may make
+    stacks again and again, and what is garbage by then is to go."""
+    if gc.get_freeze_count() == _OF_PYTHON:
+        leave_alone()
 
 
 def settle() -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from . import garbage
 from .hosts.installed import api, specs
 
 _PACKAGE = "llama_stack_provider_litellm"
@@ -15,6 +16,8 @@ _PACKAGE = "llama_stack_provider_litellm"
 def get_provider_spec() -> Any:
     """The spec of ``remote::litellm``; ``llama stack build`` installs its ``pip_packages``."""
     _find_tokenizers()
+    # The next thing that the server does is to import its providers, in which all would be looked through again.
+    garbage.leave_start_alone()
     return specs().RemoteProviderSpec(
         api=api("datatypes").Api.inference,
         provider_type="remote::litellm",
