@@ -107,10 +107,11 @@ def test_each_has_its_owner(tmp_path: Path) -> None:
 def test_an_id_twice(tmp_path: Path) -> None:
     async def work() -> None:
         async with opened(tmp_path) as store:
-            await store.keep("a", "b", "a", "c")
+            more = [f"c{number}" for number in range(_CHATS)]
+            await store.keep("a", "b", *more, "a", "c")
             await store.keep("b", answer="again")
             answers = {id: answer for id, (_, _, answer) in (await store.kept()).items()}
-            assert answers == {"a": "hello", "b": "again", "c": "hello"}
+            assert answers == {"a": "hello", "b": "again", "c": "hello", **dict.fromkeys(more, "hello")}
 
     asyncio.run(work())
 

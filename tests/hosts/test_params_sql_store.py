@@ -1,4 +1,4 @@
-"""The host's SQL stores, whose tables and indexes another process makes at the same moment."""
+"""The host's SQL stores: another process makes the same tables at the same moment, and many rows come at once."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class Store:
 
         self.sql.create_engine = raced
 
-    async def make(self, table: str) -> None:
+    async def make(self, table: str, **columns: str) -> None:
         """Name a table, which the host makes with the first use, or at once when there has been one."""
-        await self.sql.create_table(table, {"id": self._module.ColumnType.STRING})
+        kinds = self._module.ColumnType
+        await self.sql.create_table(table, {name: kinds[kind] for name, kind in {"id": "STRING", **columns}.items()})
 
     async def rows(self, table: str) -> Any:
         """What the table holds."""
@@ -80,3 +81,34 @@ def test_what_is_made_while_it_serves_is_taken_too(tmp_path: Path) -> None:
     raced = asyncio.run(use()).raced
     assert len(raced) == 3
     assert "CREATE INDEX" in raced[-1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 300])
+def test_many_rows_are_inserted_as_they_are_with_few_statements(tmp_path: Path, count: int) -> None:
+    rows = [
+        {
+            "id": f"c{number}",
+            "created": number or None,
+            "what": {"text": f"ü?), (?\u2028\0 {number}"} if number else None,
+        }
+        for number in range(count)
+    ]
+    statements: list[str] = []
+
+    async def use() -> None:
+        store = Store(tmp_path / "store.db")
+        await store.make("chats", created="INTEGER", what="JSON")
+        assert await store.rows("chats") == []
+        pool = store.sql._engine.sync_engine.pool
+        sa.event.listen(pool, "connect", lambda made, _: made.run_async(lambda its: its.set_trace_callback(told)))
+        await store.sql._engine.dispose()
+        await store.sql.insert("chats", rows)
+        assert await store.rows("chats") == rows
+        await store.sql.shutdown()
+
+    def told(statement: str) -> None:
+        if statement.startswith("INSERT"):
+            statements.append(statement)
+
+    asyncio.run(use())
+    assert len(statements) == count // 32 + count % 32
