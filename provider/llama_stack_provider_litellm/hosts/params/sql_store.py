@@ -33,8 +33,8 @@ def _taught(original: Any) -> Any:
 
 
 def _if_not_exists(connection: Any, statement: Any, *_: Any) -> None:
-    """The host looks which tables and indexes there are and then makes the others. What another process makes in between
-    is an error that ends this process, and with it the server, on the first start of a stack."""
+    """The host looks which tables and indexes there are and then makes the others. What another process makes in
+    between is an error that ends this process, and with it the server, on the first start of a stack."""
     if isinstance(statement, CreateTable | CreateIndex):
         statement.if_not_exists = True
 
