@@ -55,14 +55,15 @@ def figures_table(line: str, result: Mapping[str, Any]) -> Table:
 
 def targets_table(lines: Mapping[str, Any]) -> Table:
     """Every target, with what came of it."""
-    shown = Table("target", "line", "bound", "median", "least – greatest", "")
+    shown = Table("target", "line", "bound", "median", "least – greatest", "LiteLLM alone", "")
     for goal in targets.GOALS:
         for line, result in lines.items():
             if row := result["targets"].get(goal.name):
                 bound = f"{'≥' if goal.is_least else '≤'} {goal.bound:g} {goal.unit}"
                 span = f"{row['min']:.2f} – {row['max']:.2f}"
                 mark = "[green]met[/green]" if goal.met(row["median"]) else "[red]missed[/red]"
-                shown.add_row(goal.what, line, bound, f"{row['median']:.2f}", span, mark)
+                alone = f"{row['alone']:.2f}" if "alone" in row else ""
+                shown.add_row(goal.what, line, bound, f"{row['median']:.2f}", span, alone, mark)
     return shown
 
 
@@ -87,13 +88,16 @@ def markdown(results: Mapping[str, Any]) -> str:
     for goal in targets.GOALS:
         cells = [result["targets"].get(goal.name) for result in results["lines"].values()]
         bound = f"{'at least' if goal.is_least else 'at most'} {goal.bound:g} {goal.unit}"
-        told = [_told(goal, cell["median"]) if cell else "" for cell in cells]
+        told = [_told(goal, cell) if cell else "" for cell in cells]
         parts.append(f"| {goal.what}: {bound} | " + " | ".join(told) + " |")
     return "\n".join(parts)
 
 
-def _told(goal: targets.Goal, value: float) -> str:
-    return f"{value:.2f} {goal.unit}" + ("" if goal.met(value) else ", missed")
+def _told(goal: targets.Goal, row: Mapping[str, float]) -> str:
+    told = f"{row['median']:.2f} {goal.unit}"
+    if goal.met(row["median"]):
+        return told
+    return f"{told}, missed" + (f"; LiteLLM alone {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
 
 
 def write_readme(results: Mapping[str, Any]) -> None:

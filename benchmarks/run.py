@@ -198,5 +198,7 @@ def _summed_up(seen: list[dict[str, dict[str, float]]], once: dict[str, dict[str
         if values := targets.values(goal, seen, once):
             median = statistics.median(values)
             row = {"median": median, "min": min(values), "max": max(values)}
+            if alone := targets.values(goal, seen, once, alone=True):
+                row["alone"] = statistics.median(alone)
             found["targets"][goal.name] = {key: round(value, 4) for key, value in row.items()}
     return found

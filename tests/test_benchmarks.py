@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 from benchmarks import __main__ as command
 from benchmarks import contenders, report, rounds, run, upstream
-from benchmarks.targets import GOALS, INSIDE
+from benchmarks.targets import GOALS, INSIDE, values
 from click.testing import CliRunner
 
 from llama_stack_provider_litellm.cli.lines import LINES
 
-PER_SECOND = {contenders.TODAY: 20.0, contenders.PROXY: 50.0, contenders.EMBEDDED: 100.0, contenders.PROXIED: 60.0}
+PER_SECOND = {
+    contenders.TODAY: 20.0,
+    contenders.ROUTER: 70.0,
+    contenders.PROXY: 50.0,
+    contenders.EMBEDDED: 100.0,
+    contenders.PROXIED: 60.0,
+}
 
 
 def one_round(factor: float = 1.0) -> dict[str, dict[str, float]]:
@@ -43,7 +49,7 @@ def committed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_ratios_are_those_of_a_round_and_the_median_of_all() -> None:
     found = results()["lines"]["0.2"]["targets"]
-    assert found["embedded_per_second"] == {"median": 5.0, "min": 4.5, "max": 5.5}
+    assert found["embedded_per_second"] == {"median": 5.0, "min": 4.5, "max": 5.5, "alone": 3.5}
     assert found["embedded_p50"]["median"] == pytest.approx(0.2)
     assert found["adapter"] == {"median": 0.2, "min": 0.2, "max": 0.2}
     assert "boot" not in found, "this run has not measured it"
@@ -87,7 +93,15 @@ def test_the_page_tells_every_target_and_figure() -> None:
 
 def test_the_page_says_what_is_missed() -> None:
     page = report.markdown(results(0.9))
-    assert "| requests/s at 32, embedded, against remote::openai → proxy: at least 5 × | 4.50 ×, missed |" in page
+    missed = "requests/s at 32, embedded, against remote::openai → proxy: at least 5 ×"
+    assert f"| {missed} | 4.50 ×, missed; LiteLLM alone 3.50 × |" in page
+
+
+def test_a_boot_cannot_take_less_than_the_hosts_and_litellms_import() -> None:
+    boot = next(goal for goal in GOALS if goal.name == "boot")
+    once = {contenders.CANNED: {"boot_s": 2.0}, contenders.EMBEDDED: {"boot_s": 3.5}, INSIDE: {"import_litellm_s": 1.5}}
+    assert (values(boot, [], once), values(boot, [], once, alone=True)) == ([1.75], [1.75])
+    assert values(boot, [], {}, alone=True) == []
 
 
 def test_another_lines_results_stay(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,8 @@ _declare(_TYPES.Inference if LINE == "0.2" else _TYPES.InferenceProvider)
 async def get_adapter_impl(config: CannedConfig, deps: dict[Any, Any]) -> Canned:
     """What the host asks for when it starts. The chats of whoever has this provider are kept as they are with ours."""
     if LINE != "0.2":
-        from llama_stack_provider_litellm.hosts.params import chat_store
+        from llama_stack_provider_litellm.hosts.params import chat_store, sql_store
 
+        sql_store.install()
         chat_store.install()
     return Canned()
