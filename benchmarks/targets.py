@@ -25,7 +25,7 @@ class Goal:
     each_round: bool = True
     """Whether every round gives a value: of a figure that is measured once there is one."""
     alone: Callable[[Figures], float] | None = None
-    """The same of LiteLLM alone, with nothing of this package and no server around it: what a miss is to be held against."""
+    """The same of LiteLLM alone, with nothing of this package and no server around it, to hold a miss against."""
 
     @property
     def is_ratio(self) -> bool:
