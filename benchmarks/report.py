@@ -55,7 +55,7 @@ def figures_table(line: str, result: Mapping[str, Any]) -> Table:
 
 def targets_table(lines: Mapping[str, Any]) -> Table:
     """Every target, with what came of it."""
-    shown = Table("target", "line", "bound", "median", "least – greatest", "LiteLLM alone", "")
+    shown = Table("target", "line", "bound", "median", "least – greatest", "without ours", "")
     for goal in targets.GOALS:
         for line, result in lines.items():
             if row := result["targets"].get(goal.name):
@@ -97,7 +97,7 @@ def _told(goal: targets.Goal, row: Mapping[str, float]) -> str:
     told = f"{row['median']:.2f} {goal.unit}"
     if goal.met(row["median"]):
         return told
-    return f"{told}, missed" + (f"; LiteLLM alone {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
+    return f"{told}, missed" + (f"; {goal.whose} {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
 
 
 def write_readme(results: Mapping[str, Any]) -> None:
