@@ -31,20 +31,18 @@ _STREAMS = 30
 _IMPORT = (
     "import time; began = time.perf_counter(); import llama_stack_provider_litellm; print(time.perf_counter() - began)"
 )
-# What a boot cannot do without: what the server has imported itself is there, and the collector of garbage is off.
+# What a boot cannot do without: what the server has imported itself is there.
 _IMPORT_LITELLM = """
-import gc, time
+import time
 from llama_stack_provider_litellm.engines import library
 from llama_stack_provider_litellm.hosts.installed import core
 
 core("server.server")
-gc.disable()
 began = time.perf_counter()
 library.import_litellm()
 library.import_what_calls_need()
 print(time.perf_counter() - began)
 """
-_IMPORTS = 3
 
 Timed = Callable[[], Awaitable[float]]
 
@@ -201,7 +199,7 @@ def main(config: str, url: str) -> dict[str, float]:
         model_list = yaml.safe_load(Path(config).read_text())["model_list"]
         found = asyncio.run(measured(adapters, model_list, url))
     for name, code in (("import_s", _IMPORT), ("import_litellm_s", _IMPORT_LITELLM)):
-        found[name] = statistics.median(map(_seconds, [code] * _IMPORTS))
+        found[name] = _seconds(code)
     return found
 
 

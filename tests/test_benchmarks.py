@@ -99,8 +99,8 @@ def test_the_page_says_what_is_missed() -> None:
 
 def test_a_boot_cannot_take_less_than_the_hosts_and_litellms_import() -> None:
     boot = next(goal for goal in GOALS if goal.name == "boot")
-    once = {contenders.CANNED: {"boot_s": 2.0}, contenders.EMBEDDED: {"boot_s": 3.5}, INSIDE: {"import_litellm_s": 1.5}}
-    assert (values(boot, [], once), values(boot, [], once, alone=True)) == ([1.75], [1.75])
+    once = {contenders.CANNED: {"boot_s": 2.0}, contenders.EMBEDDED: {"boot_s": 3.6}, INSIDE: {"import_litellm_s": 1.5}}
+    assert (values(boot, [], once), values(boot, [], once, alone=True)) == ([1.8], [1.75])
     assert values(boot, [], {}, alone=True) == []
 
 

@@ -101,7 +101,7 @@ class Database:
                 self._migrate(connection, found)
 
     def _migrate(self, connection: sa.Connection, found: str) -> None:
-        # First: it has a line for every part of itself that it imports. And not at every start: that takes a while.
+        # Alembic takes a tenth of a second to import, and few starts need it. It has a line for every part of itself.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         from alembic import command
 

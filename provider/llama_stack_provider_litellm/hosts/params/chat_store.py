@@ -19,7 +19,7 @@ from typing import Any
 from ...patching import replace
 from ..installed import CORE, core
 
-# A transaction takes five turns of the event loop, which are long when it is busy: fewer at a time would fall behind.
+# A transaction takes some twenty turns of the event loop, long ones when it is busy: fewer at a time would fall behind.
 _MOST = 2_000
 _opened: asyncio.Task[None] | None = None
 _stores: list[Any] = []

@@ -43,7 +43,8 @@ def _in_few_statements(cursor: Any, statement: str, rows: Sequence[tuple[Any, ..
     """Insert many rows with few statements; whether that is done.
 
     Python's driver gives way to the other threads at each round of an ``executemany``, and in a busy server waits a
-    millisecond for its turn; a statement by itself waits for three turns of the event loop.
+    millisecond for its turn. SQLAlchemy's own pages are statements by themselves, each of which waits for three turns
+    of the event loop.
     """
     head, values, row = statement.partition(" VALUES ")
     if len(rows) < _ROWS or not context.isinsert or row != f"({', '.join('?' * len(rows[0]))})":
