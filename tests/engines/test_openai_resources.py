@@ -67,18 +67,22 @@ print(json.dumps([
 
 
 def test_threads_that_ask_at_once_get_it() -> None:
-    assert told("""
+    assert (
+        told("""
 openai_resources.install()
 asked()
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(8) as threads:
     found = list(threads.map(lambda _: openai.resources.Beta.__name__, range(8)))
 print(__import__("json").dumps(found))
-""") == ["Beta"] * 8
+""")
+        == ["Beta"] * 8
+    )
 
 
 def test_what_cannot_be_imported_is_said_each_time() -> None:
-    assert told("""
+    assert (
+        told("""
 sys.modules["openai.resources.beta"] = None
 openai_resources.install()
 asked()
@@ -89,4 +93,6 @@ for _ in range(2):
     except ImportError as exc:
         found.append(exc.name)
 print(__import__("json").dumps(found))
-""") == ["openai.resources.beta"] * 2
+""")
+        == ["openai.resources.beta"] * 2
+    )

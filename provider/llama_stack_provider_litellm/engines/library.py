@@ -60,7 +60,7 @@ def import_litellm() -> None:
 
 
 def import_what_calls_need() -> None:
-    """Import, before the first call comes, what litellm and openai would import then, and of openai no more than that."""
+    """Import, before the first call comes, what litellm and openai would import then; of openai no more than that."""
     openai_resources.install()
     for name in _OF_THE_FIRST_CALL:
         # A release may have it elsewhere, or go without: the first call will tell.

@@ -7,6 +7,7 @@ itself what is done here.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import threading
@@ -25,7 +26,8 @@ def install() -> None:
     imported then. A test fails when openai no longer imports them all by itself.
     """
     spec = importlib.util.find_spec(_NAME)
-    assert spec is not None, "openai comes with litellm"
+    if spec is None:
+        return
     package = importlib.util.module_from_spec(spec)
     package.__class__ = _Resources
     # Another thread may have been quicker.
@@ -37,17 +39,11 @@ class _Resources(ModuleType):
     """The package before it has been asked for anything but its modules."""
 
     _lock = threading.RLock()
-    _begun = False
 
     def __getattr__(self, name: str) -> Any:
         with self._lock:
-            # Another thread may have waited for it; and while it is executed it asks itself for what it is to define.
-            if isinstance(self, _Resources) and not self._begun:
-                assert self.__spec__ is not None and self.__spec__.loader is not None
-                self._begun = True
-                try:
-                    self.__spec__.loader.exec_module(self)
-                    self.__class__ = ModuleType
-                finally:
-                    del self._begun
+            # Another thread may have waited for it.
+            if isinstance(self, _Resources):
+                importlib.reload(self)
+                self.__class__ = ModuleType
         return ModuleType.__getattribute__(self, name)
