@@ -45,5 +45,5 @@ class _Resources(ModuleType):
             # Another thread may have waited for it.
             if isinstance(self, _Resources):
                 importlib.reload(self)
-                self.__class__ = ModuleType
+                self.__class__ = ModuleType  # type: ignore[assignment]
         return ModuleType.__getattribute__(self, name)
