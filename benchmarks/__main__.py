@@ -31,7 +31,8 @@ _WORSE = 1.25
 _RELEASES = (
     "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('llama-stack', 'litellm')}))"
 )
-console = Console()
+# In a log it would be 80 columns wide, and a figure two characters.
+console = Console(width=max(Console().width, report.WIDTH))
 
 
 class _Steps:
@@ -77,7 +78,7 @@ def main(quick: bool, lines: tuple[str, ...]) -> None:
 
 def _shown(results: dict[str, Any]) -> dict[str, Any]:
     for line, result in results["lines"].items():
-        console.print(report.figures_table(line, result))
+        console.print(*report.figures_tables(line, result))
     console.print(report.targets_table(results["lines"]))
     return results
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+from rich import box
 from rich.table import Table
 from tests import browser
 from tests.processes import ROOT
@@ -35,36 +36,51 @@ _COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "files": ("files after 1,000", "{:.0f}".format),
     "files_later": ("after 20,000", "{:.0f}".format),
 }
+_OF_CALLS = tuple(_COLUMNS)[: tuple(_COLUMNS).index("agent_turn_ms")]
+WIDTH = 140
+"""Columns that the tables need."""
 _SIZE = (1100, 430)
 # Of what is compared grey, of ours the colours of Okabe and Ito, which colour-blind eyes tell apart.
 _COLOURS = {contenders.EMBEDDED: "#0072B2", contenders.PROXIED: "#E69F00"}
 _GREY = "#9a9a9a"
 
 
-def figures_table(line: str, result: Mapping[str, Any]) -> Table:
-    """Every figure of every contender, at the median."""
-    shown = Table(title=contenders.line_named(line).release)
-    rows = _rows(result)
-    shown.add_column("")
-    for figure in _present(rows):
+def figures_tables(line: str, result: Mapping[str, Any]) -> list[Table]:
+    """Every figure of every contender, at the median; in two, since a terminal is not as wide as all of them."""
+    rows, title = _rows(result), contenders.line_named(line).release
+    present = _present(rows)
+    of_calls = [figure for figure in present if figure in _OF_CALLS]
+    return [_table(title, rows, part) for part in (of_calls, [f for f in present if f not in _OF_CALLS]) if part]
+
+
+def _table(title: str, rows: Mapping[str, Any], figures: list[str]) -> Table:
+    shown = Table(title=title, box=box.SIMPLE_HEAD)
+    shown.add_column("", no_wrap=True)
+    for figure in figures:
         shown.add_column(_COLUMNS[figure][0], justify="right")
-    for name, figures in rows.items():
-        shown.add_row(name, *(_cell(figures, figure) for figure in _present(rows)))
+    for name, found in rows.items():
+        if any(figure in found for figure in figures):
+            shown.add_row(name, *(_cell(found, figure) for figure in figures))
     return shown
 
 
 def targets_table(lines: Mapping[str, Any]) -> Table:
-    """Every target, with what came of it."""
-    shown = Table("target", "line", "bound", "median", "least – greatest", "without ours", "")
+    """Every target, with what came of it: the median, in brackets the least and the greatest, and of what is missed
+    what is left of it without this package."""
+    shown = Table("target", "bound", *lines, box=box.SIMPLE_HEAD)
     for goal in targets.GOALS:
-        for line, result in lines.items():
-            if row := result["targets"].get(goal.name):
-                bound = f"{'≥' if goal.is_least else '≤'} {goal.bound:g} {goal.unit}"
-                span = f"{row['min']:.2f} – {row['max']:.2f}"
-                mark = "[green]met[/green]" if goal.met(row["median"]) else "[red]missed[/red]"
-                alone = f"{row['alone']:.2f}" if "alone" in row else ""
-                shown.add_row(goal.what, line, bound, f"{row['median']:.2f}", span, alone, mark)
+        cells = [result["targets"].get(goal.name) for result in lines.values()]
+        if any(cells):
+            bound = f"{'≥' if goal.is_least else '≤'} {goal.bound:g} {goal.unit}"
+            shown.add_row(goal.what, bound, *(_coloured(goal, cell) if cell else "" for cell in cells))
     return shown
+
+
+def _coloured(goal: targets.Goal, row: Mapping[str, float]) -> str:
+    span = f" ({row['min']:.2f} – {row['max']:.2f})" if row["min"] < row["max"] else ""
+    mark = "green" if goal.met(row["median"]) else "red"
+    median, *more = _told(goal, row).split(",", 1)
+    return f"[{mark}]{median}[/{mark}]{span}" + "".join(f",{words}" for words in more)
 
 
 def markdown(results: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from benchmarks import __main__ as command
 from benchmarks import contenders, report, rounds, run, upstream
 from benchmarks.targets import GOALS, INSIDE, values
 from click.testing import CliRunner
+from rich.console import Console
 
 from llama_stack_provider_litellm.cli.lines import LINES
 
@@ -151,3 +153,18 @@ def test_the_upstream_answers_as_asked() -> None:
 
 def test_every_target_has_a_name_of_its_own() -> None:
     assert len({goal.name for goal in GOALS}) == len(GOALS)
+
+
+def test_in_a_log_every_figure_and_target_can_be_read() -> None:
+    found = results(0.9)
+    figures = {figure: [12345.6] * 3 for figure in report._COLUMNS}
+    found["lines"]["0.2"]["contenders"] = dict.fromkeys([*run.STACKS, *run.AS_RELEASED], figures)
+    out = io.StringIO()
+    shown = Console(file=out, width=report.WIDTH)
+    shown.print(*report.figures_tables("0.2", found["lines"]["0.2"]), report.targets_table(found["lines"]))
+    rows = out.getvalue().splitlines()
+    for name in [*run.STACKS, *run.AS_RELEASED]:
+        told = [row.split()[-1] for row in rows if row.startswith(f"  {name}  ")]
+        assert told == ["12346", "12346"], "one row in each table, to its last figure"
+    assert "…" not in out.getvalue()
+    assert "4.50 ×, missed; LiteLLM alone 3.50 ×" in out.getvalue()
