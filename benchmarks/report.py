@@ -57,7 +57,8 @@ def _table(title: str, rows: Mapping[str, Any], figures: list[str]) -> Table:
     shown = Table(title=title, box=box.SIMPLE_HEAD)
     shown.add_column("", no_wrap=True)
     for figure in figures:
-        shown.add_column(_COLUMNS[figure][0], justify="right")
+        header = _COLUMNS[figure][0]
+        shown.add_column(header, justify="right", min_width=max(map(len, header.split())))
     for name, found in rows.items():
         if any(figure in found for figure in figures):
             shown.add_row(name, *(_cell(found, figure) for figure in figures))

@@ -167,4 +167,4 @@ def test_in_a_log_every_figure_and_target_can_be_read() -> None:
         told = [row.split()[-1] for row in rows if row.startswith(f"  {name}  ")]
         assert told == ["12346", "12346"], "one row in each table, to its last figure"
     assert "…" not in out.getvalue()
-    assert "4.50 ×, missed; LiteLLM alone 3.50 ×" in out.getvalue()
+    assert "4.50 × (4.05 – 4.95), missed; LiteLLM alone 3.50 ×" in out.getvalue()
