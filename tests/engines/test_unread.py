@@ -34,10 +34,12 @@ class Logger(CustomLogger):
 
     def __init__(self) -> None:
         self.raw: list[Any] = []
+        self.told: list[Any] = []
         self.failed: list[Any] = []
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         self.raw.append(kwargs["original_response"])
+        self.told.append(kwargs["standard_logging_object"])
 
     async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         self.failed.append(kwargs["standard_logging_object"])
@@ -79,12 +81,35 @@ def test_a_logger_reads_what_it_always_read(
     assert [len(row["embedding"]) for row in answer["data"]] == [64, 64]
 
 
-def test_a_logger_is_told_of_it(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many vectors each copy of an answer has held."""
+    seen: list[int] = []
+    dump = litellm.EmbeddingResponse.model_dump
+
+    def noted(self: Any, **named: Any) -> Any:
+        seen.append(len(self.data or ()))
+        return dump(self, **named)
+
+    monkeypatch.setattr(litellm.EmbeddingResponse, "model_dump", noted)
+    return seen
+
+
+def test_without_a_logger_no_number_is_copied(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, copied: list[int]
+) -> None:
+    raw_of(make_engine, monkeypatch)
+    assert copied == [0, 0], "to make our answer, and for the Router's counts"
+
+
+def test_a_logger_is_told_of_it(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, copied: list[int]) -> None:
     logger = Logger()
     monkeypatch.setattr(litellm, "_async_success_callback", [*litellm._async_success_callback, logger])
     raw_of(make_engine, monkeypatch)
-    (raw,) = logger.raw
+    (raw,), (told,) = logger.raw, logger.told
     assert len(json.loads(raw)["data"]) == 2
+    assert [len(row["embedding"]) for row in told["response"]["data"]] == [64, 64]
+    assert sorted(copied) == [0, 2]
 
 
 def test_so_does_a_log_that_shows_it(

@@ -205,7 +205,8 @@ class RouterEngine:
         entry = catalog.resolve(model)
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            return await self._call("aembedding", part, caller, _read_as(embedding.reader(request, part)))
+            read = embedding.reader(request, part)
+            return await self._call("aembedding", part, caller, lambda answer, about: read(_vectors(answer), about()))
 
         return await embedding.embed(request, vendors, entry.dimension if entry else None, send)
 
@@ -308,6 +309,12 @@ def _data(model: Any) -> answers.Data:
     # Without the None fields LiteLLM's own additions (provider_specific_fields …) leave no trace.
     data: answers.Data = model.model_dump(exclude_none=True)
     return data
+
+
+def _vectors(answer: Any) -> answers.Data:
+    # Without a copy of every number.
+    rows = [dict(row) for row in answer.data or ()]
+    return {**_data(answer.model_copy(update={"data": None})), "data": rows}
 
 
 type _Convert[Answer] = Callable[[Any, Callable[..., served.Served]], Answer]

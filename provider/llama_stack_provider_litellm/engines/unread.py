@@ -1,7 +1,8 @@
 """What LiteLLM writes for loggers, on the event loop, and nobody reads where there is none.
 
-Of an embedding answer every number as text: twice as long as to read the answer. Of a failed call what a logger is told
-of any call, searched for secrets: a tenth of the call. Imported with litellm, and so by no module's head.
+Of an embedding answer every number, as text and in a copy: twice as long as to read the answer. Of a failed call what a
+logger is told of any call, searched for secrets: a tenth of the call. Imported with litellm, and so by no module's
+head.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _DYNAMIC = tuple(
 def install() -> None:
     """Let LiteLLM write it where somebody reads it, once per process."""
     replace(Logging, "post_call", _answer_if_read)
+    replace(Logging, "_build_standard_logging_payload", _numbers_if_read)
     replace(Logging, "_failure_handler_helper_fn", _failure_if_read)
 
 
@@ -35,6 +37,15 @@ def _answer_if_read(original: Any) -> Any:
         return original(self, original_response, *args, **named)
 
     return post_call
+
+
+def _numbers_if_read(original: Any) -> Any:
+    def _build_standard_logging_payload(self: Any, init_response_obj: Any, *args: Any, **named: Any) -> Any:
+        if isinstance(init_response_obj, litellm.EmbeddingResponse) and not _is_read(self):
+            init_response_obj = init_response_obj.model_copy(update={"data": []})
+        return original(self, init_response_obj, *args, **named)
+
+    return _build_standard_logging_payload
 
 
 def _failure_if_read(original: Any) -> Any:
