@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from benchmarks import __main__ as command
 from benchmarks import contenders, report, rounds, run, upstream
+from benchmarks.inprocess import Timed, in_turn
 from benchmarks.targets import GOALS, INSIDE, values
 from click.testing import CliRunner
 from rich.console import Console
@@ -168,3 +170,16 @@ def test_in_a_log_every_figure_and_target_can_be_read() -> None:
         assert told == ["12346", "12346"], "one row in each table, to its last figure"
     assert "…" not in out.getvalue()
     assert "4.50 × (4.05 – 4.95), missed; LiteLLM alone 3.50 ×" in out.getvalue()
+
+
+def test_what_a_call_leaves_to_the_next_is_nobodys_time() -> None:
+    left, seen = {"": 0.0, "first": 7.0, "second": 2.0}, [""]
+
+    def timed(name: str, takes: float) -> Timed:
+        async def once() -> float:
+            seen.append(name)
+            return takes + left[seen[-2]]
+
+        return once
+
+    assert asyncio.run(in_turn(timed("first", 1.0), timed("second", 1.5), 8)) == pytest.approx(0.5)

@@ -139,7 +139,8 @@ class Client:
         assert '"error"' in answer.text
 
     async def abandoned(self, number: int, text: str) -> None:
-        messages = [{"role": "user", "content": f"[[slow 100]] {text}"}]
+        # Far longer than it takes to tell the vendor on a busy machine: what it completes, it counts.
+        messages = [{"role": "user", "content": f"[[slow 1000]] {text}"}]
         body = {"model": model_of(number), "messages": messages, "stream": True}
         async with self.http.stream("POST", f"{OPENAI}/chat/completions", json=body) as answer:
             async for line in answer.aiter_lines():
