@@ -79,7 +79,7 @@ def asked(stream: bool) -> tuple[list[Any], dict[str, Any]]:
 
 async def in_turn(first: Timed, second: Timed, count: int) -> float:
     """How much longer the second takes at the median, in seconds. In turn, as the machine is shared; and each as often
-    after itself as after the other, as LiteLLM goes on with a call when it has been answered, in the next one's time."""
+    after itself as after the other, as LiteLLM goes on with a call that has been answered, in the next one's time."""
     for once in (first, second) * 3:
         await once()
     longer = []

@@ -13,8 +13,7 @@ import sys
 # Objects made and not yet gone at which the youngest are looked through. A call makes some thousand; Python's own 700
 # would look several times in each.
 _YOUNGEST = 10_000
-# What Python itself leaves alone when it starts, some hundreds of objects.
-_OF_PYTHON = gc.get_freeze_count()
+_start_is_left_alone = False
 
 
 def leave_alone() -> None:
@@ -26,7 +25,9 @@ def leave_alone() -> None:
 def leave_start_alone() -> None:
     """Leave alone what a server has imported before it comes to this package. Does nothing later on: a process may make
     stacks again and again, and what is garbage by then is to go."""
-    if gc.get_freeze_count() == _OF_PYTHON:
+    global _start_is_left_alone
+    if not _start_is_left_alone:
+        _start_is_left_alone = True
         leave_alone()
 
 
