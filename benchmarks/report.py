@@ -111,7 +111,7 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 
 def _told(goal: targets.Goal, row: Mapping[str, float]) -> str:
-    told = f"{row['median']:.2f} {goal.unit}"
+    told = f"{round(row['median'], 2) + 0:.2f} {goal.unit}"
     if goal.met(row["median"]):
         return told
     return f"{told}, missed" + (f"; {goal.whose} {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
