@@ -35,6 +35,19 @@ NO_ARGUMENTS = "{}"
 """The arguments of a tool call that needs none. Some vendors send an empty string, which is no JSON."""
 
 
+def data_of(model: Any) -> Data:
+    """What is in an answer of LiteLLM's. Without the None fields its own additions (provider_specific_fields …) leave
+    no trace."""
+    data: Data = model.model_dump(exclude_none=True)
+    return data
+
+
+def data_of_vectors(answer: Any) -> Data:
+    """The same of embeddings, without a copy of every number."""
+    rows = [dict(row) for row in answer.data or ()]
+    return {**data_of(answer.model_copy(update={"data": None})), "data": rows}
+
+
 def chat(data: Data, about: Served) -> ChatCompletion:
     """A chat completion."""
     for choice in _choices(data):

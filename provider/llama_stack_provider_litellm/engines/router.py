@@ -134,7 +134,7 @@ class RouterEngine:
         for name in models.catalog.unmeasured if self._probes else ():
             try:
                 answer = await self._router().router.aembedding(model=name, input=["dimension"])
-                vector = answers.embeddings(_data(answer), served.Served(), count=1).data[0].embedding
+                vector = answers.embeddings(answers.data_of(answer), served.Served(), count=1).data[0].embedding
             except Exception as exc:  # whatever LiteLLM raises
                 logger.warning("Its vector size cannot be measured. %s", models.error(exc, model=name))
                 continue
@@ -205,8 +205,8 @@ class RouterEngine:
         entry = catalog.resolve(model)
 
         async def send(part: Request) -> CreateEmbeddingResponse:
-            read = embedding.reader(request, part)
-            return await self._call("aembedding", part, caller, lambda answer, about: read(_vectors(answer), about()))
+            convert = _read_as(embedding.reader(request, part), answers.data_of_vectors)
+            return await self._call("aembedding", part, caller, convert)
 
         return await embedding.embed(request, vendors, entry.dimension if entry else None, send)
 
@@ -260,7 +260,7 @@ class RouterEngine:
         explain = partial(models.error, model=request["model"])
 
         def read(call: Any, about: Callable[..., served.Served]) -> Stream[Any]:
-            chunks = call if raw else (_data(chunk) async for chunk in call)
+            chunks = call if raw else (answers.data_of(chunk) async for chunk in call)
             return Stream(call, lambda _: convert(chunks, about), explain, about=about, abandon=cancelled_read)
 
         return await self._call(method, streamed, caller, read)
@@ -305,24 +305,14 @@ class RouterEngine:
         return answer
 
 
-def _data(model: Any) -> answers.Data:
-    # Without the None fields LiteLLM's own additions (provider_specific_fields …) leave no trace.
-    data: answers.Data = model.model_dump(exclude_none=True)
-    return data
-
-
-def _vectors(answer: Any) -> answers.Data:
-    # Without a copy of every number.
-    rows = [dict(row) for row in answer.data or ()]
-    return {**_data(answer.model_copy(update={"data": None})), "data": rows}
-
-
 type _Convert[Answer] = Callable[[Any, Callable[..., served.Served]], Answer]
 """Makes ours of LiteLLM's answer and of what tells the ``litellm`` object."""
 
 
-def _read_as[Answer](convert: Callable[[answers.Data, served.Served], Answer]) -> _Convert[Answer]:
-    return lambda answer, about: convert(_data(answer), about())
+def _read_as[Answer](
+    convert: Callable[[answers.Data, served.Served], Answer], data_of: Callable[[Any], answers.Data] = answers.data_of
+) -> _Convert[Answer]:
+    return lambda answer, about: convert(data_of(answer), about())
 
 
 @dataclass(frozen=True, slots=True)
