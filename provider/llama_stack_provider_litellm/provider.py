@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import garbage
+from . import garbage, hosts
 from .hosts.installed import api, specs
 
 _PACKAGE = "llama_stack_provider_litellm"
@@ -16,6 +16,7 @@ _PACKAGE = "llama_stack_provider_litellm"
 def get_provider_spec() -> Any:
     """The spec of ``remote::litellm``; ``llama stack build`` installs its ``pip_packages``."""
     _find_tokenizers()
+    hosts.teach_stores()
     # The next thing that the server does is to import its providers, in which all would be looked through again.
     garbage.leave_start_alone()
     return specs().RemoteProviderSpec(

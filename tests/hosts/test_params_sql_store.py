@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,18 @@ class Store:
             with closing(sqlite3.connect(self.file)) as other:
                 other.execute(statement)
             self.raced.append(statement)
+
+
+def test_the_host_is_taught_before_its_first_provider() -> None:
+    told = """
+from llama_stack_provider_litellm.hosts.installed import core
+from llama_stack_provider_litellm.patching import MARK
+from llama_stack_provider_litellm.provider import get_provider_spec
+get_provider_spec()
+print(hasattr(core("storage.sqlstore.sqlalchemy_sqlstore").SqlAlchemySqlStoreImpl.create_engine, MARK))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
 
 
 def test_what_another_process_makes_is_taken(tmp_path: Path) -> None:

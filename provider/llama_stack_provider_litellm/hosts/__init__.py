@@ -21,3 +21,14 @@ def adapter_of(config: LiteLLMConfig, engine: Engine) -> Adapter:
     from . import params
 
     return params.LiteLLMInferenceAdapter(config, engine)
+
+
+def teach_stores() -> None:
+    """Let the host's SQL stores be opened by several processes at once. To be called before the host makes its first
+    provider: one of files is made before those of inference."""
+    from .installed import LINE
+
+    if LINE != "0.2":
+        from .params import sql_store
+
+        sql_store.install()

@@ -19,7 +19,7 @@ from ...patching import replace
 from ..installed import LINE, api, core
 from ..origin import noticing
 from ..server import log_briefly, marking_unreadable, plain_errors
-from . import chat_store, sql_store, vector_stores
+from . import chat_store, vector_stores
 from .refusals import Refused
 
 _HEADER = "X-OGX-Provider-Data" if LINE == "ogx" else "X-LlamaStack-Provider-Data"
@@ -45,7 +45,6 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
     for module in (server, *routes):
         logging.getLogger(module.__name__).addFilter(plain_errors)
     log_briefly("OGX_LOGGING" if LINE == "ogx" else "LLAMA_STACK_LOGGING", names_loggers=False)
-    sql_store.install()
     chat_store.install()
     vector_stores.install(catalog, provider_id)
 
