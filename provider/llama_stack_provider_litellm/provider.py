@@ -16,9 +16,9 @@ _PACKAGE = "llama_stack_provider_litellm"
 def get_provider_spec() -> Any:
     """The spec of ``remote::litellm``; ``llama stack build`` installs its ``pip_packages``."""
     _find_tokenizers()
-    hosts.teach_stores()
-    # The next thing that the server does is to import its providers, in which all would be looked through again.
+    # What is imported from here on, the host's providers next, would have all that there is looked through again.
     garbage.leave_start_alone()
+    hosts.teach_stores()
     return specs().RemoteProviderSpec(
         api=api("datatypes").Api.inference,
         provider_type="remote::litellm",
