@@ -80,8 +80,7 @@ def targets_table(lines: Mapping[str, Any]) -> Table:
 def _coloured(goal: targets.Goal, row: Mapping[str, float]) -> str:
     span = f" ({row['min']:.2f} – {row['max']:.2f})" if row["min"] < row["max"] else ""
     mark = "green" if goal.met(row["median"]) else "red"
-    median, *more = _told(goal, row).split(",", 1)
-    return f"[{mark}]{median}[/{mark}]{span}" + "".join(f",{words}" for words in more)
+    return f"[{mark}]{_median(goal, row)}[/{mark}]{span}{_missed(goal, row)}"
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -105,16 +104,20 @@ def markdown(results: Mapping[str, Any]) -> str:
     for goal in targets.GOALS:
         cells = [result["targets"].get(goal.name) for result in results["lines"].values()]
         bound = f"{'at least' if goal.is_least else 'at most'} {goal.bound:g} {goal.unit}"
-        told = [_told(goal, cell) if cell else "" for cell in cells]
+        told = [_median(goal, cell) + _missed(goal, cell) if cell else "" for cell in cells]
         parts.append(f"| {goal.what}: {bound} | " + " | ".join(told) + " |")
     return "\n".join(parts)
 
 
-def _told(goal: targets.Goal, row: Mapping[str, float]) -> str:
-    told = f"{round(row['median'], 2) + 0:.2f} {goal.unit}"
+def _median(goal: targets.Goal, row: Mapping[str, float]) -> str:
+    # What is nothing may be a little less, and would be -0.00.
+    return f"{round(row['median'], 2) + 0:.2f} {goal.unit}"
+
+
+def _missed(goal: targets.Goal, row: Mapping[str, float]) -> str:
     if goal.met(row["median"]):
-        return told
-    return f"{told}, missed" + (f"; {goal.whose} {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
+        return ""
+    return ", missed" + (f"; {goal.whose} {row['alone']:.2f} {goal.unit}" if "alone" in row else "")
 
 
 def write_readme(results: Mapping[str, Any]) -> None:
