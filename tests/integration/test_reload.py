@@ -206,8 +206,7 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
     async def caller(client: httpx.AsyncClient, number: int) -> None:
         nonlocal served
         word, stream = f"word{number}", number % 2 == 0
-        # A stream takes half a second, so that a dozen are under way when the models change.
-        text = f"[[slow 100]] one two three {word}" if stream else word
+        text = f"[[slow 20]] one two three {word}" if stream else word
         body = {"model": "litellm/always", "messages": [{"role": "user", "content": text}], "stream": stream}
         while not over.is_set():
             answer = await client.post(f"{OPENAI}/chat/completions", json=body)
@@ -215,7 +214,7 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
             if answer.status_code != 200 or not whole or '"error"' in answer.text:
                 failures.append(f"{answer.status_code} {answer.text[-300:]}")
             served += 1
-            # Callers think, or two cores have nothing left for the reloads.
+            # Callers think as long as a stream takes, or two cores have nothing left for the reloads.
             await asyncio.sleep(1)
 
     async def reloads(times: int) -> None:
