@@ -44,7 +44,7 @@ class Plan:
 
 QUICK = Plan(
     stacks=(contenders.TODAY, *OURS),
-    alone=(contenders.PROXY,),
+    alone=(contenders.ROUTER, contenders.PROXY),
     repeats=4,
     times=rounds.CHAT,
     boots=1,
@@ -118,9 +118,10 @@ async def _rounds(
     line: Line, plan: Plan, folder: Path, running: Mapping[str, Target], servers: ExitStack, progress: Progress
 ) -> list[dict[str, dict[str, float]]]:
     router = servers.enter_context(_router(line, folder, running[contenders.UPSTREAM])) if _has_router(plan) else None
-    for name in (*plan.alone, *plan.stacks) if plan.warm_up else ():
-        async with Asking(running[name]) as asking:
-            await load.at_once(running[name], asking.chat, rounds.CALLERS, plan.warm_up)
+    servers_asked = [running[name] for name in (*plan.alone, *plan.stacks) if name != contenders.ROUTER]
+    for target in servers_asked if plan.warm_up else ():
+        async with Asking(target) as asking:
+            await load.at_once(target, asking.chat, rounds.CALLERS, plan.warm_up)
     seen: list[dict[str, dict[str, float]]] = []
     for number in range(plan.repeats):
         figures: dict[str, dict[str, float]] = {}

@@ -27,16 +27,16 @@ PER_SECOND = {
 }
 
 
-def one_round(factor: float = 1.0) -> dict[str, dict[str, float]]:
+def one_round(factor: float = 1.0, router: float = 1.0) -> dict[str, dict[str, float]]:
+    factors = {contenders.EMBEDDED: factor, contenders.ROUTER: router}
     return {
-        name: {"per_second": value * (factor if name == contenders.EMBEDDED else 1), "p50_ms": 1000 / value}
-        for name, value in PER_SECOND.items()
+        name: {"per_second": value * factors.get(name, 1), "p50_ms": 1000 / value} for name, value in PER_SECOND.items()
     }
 
 
-def results(factor: float = 1.0) -> dict[str, Any]:
+def results(factor: float = 1.0, router: float = 1.0) -> dict[str, Any]:
     inside = {INSIDE: {"adapter_ms": 0.2, "engine_ms": 0.3, "chunk_us": 12.0, "proxy_chunk_us": 14.0}}
-    summed = run._summed_up([one_round(factor), one_round(factor * 1.1), one_round(factor * 0.9)], inside)
+    summed = run._summed_up([one_round(factor * each, router) for each in (1, 1.1, 0.9)], inside)
     releases = {"llama-stack": "0.2.24", "litellm": "1.106.2"}
     machine = {"cpu": "a CPU", "cores": 2, "python": "3.12.1"}
     measured = {"date": "2026-11-26", "machine": machine, "rounds": 3}
@@ -75,6 +75,24 @@ def test_on_a_slower_machine_nothing_is_worse(committed: None) -> None:
         if name in ("adapter", "engine", "chunk", "proxy_chunk"):
             row["median"] *= 4
     assert command._worse(slower) == {}
+
+
+@pytest.mark.parametrize(("factor", "router", "is_worse"), [(0.6, 0.5, False), (0.6, 0.9, True), (0.6, 2.0, True)])
+def test_what_litellm_alone_lost_as_well_is_not_named(
+    factor: float, router: float, is_worse: bool, committed: None
+) -> None:
+    assert bool(command._worse(results(factor, router)["lines"])) is is_worse
+
+
+def test_where_litellm_alone_became_quicker_nothing_is_worse(committed: None) -> None:
+    assert command._worse(results(1.0, 3.0)["lines"]) == {}
+
+
+def test_the_quick_run_measures_what_its_ratios_are_held_against() -> None:
+    figures = {name: row for name, row in one_round().items() if name in (*run.QUICK.alone, *run.QUICK.stacks)}
+    compared = [goal for goal in GOALS if values(goal, [figures], {})]
+    assert len(compared) == 4
+    assert all(values(goal, [figures], {}, alone=True) for goal in compared)
 
 
 @pytest.mark.parametrize(("factors", "fails"), [((1.0,), False), ((0.5, 1.0), False), ((0.5, 0.5), True)])
