@@ -15,6 +15,8 @@ from llama_stack_provider_litellm.engines.proxy.watch import Watch
 from llama_stack_provider_litellm.usage import metrics
 
 NO, YES = "no", "yes"
+# The proxy has answered a look, and is gone before that is heard: a request has found so.
+LAST = "last"
 _REAL_SLEEP = asyncio.sleep
 
 
@@ -50,6 +52,8 @@ class Story:
         self.asked += 1
         if found == NO:
             raise errors.ProxyGone(f"Look {self.asked} was in vain.")
+        if found == LAST:
+            self.watch.lost("A request failed.")
 
     async def _back(self, returned: bool) -> None:
         self.back.append(returned)
@@ -98,6 +102,25 @@ def test_one_line_and_one_count_for_each_change(
     ]
     assert story.switches == ["embedded", "proxy"] * 2
     assert story.back == [False, True, False, True], "whether it was away"
+
+
+def test_what_it_answered_before_it_went_does_not_bring_it_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    story = Story(monkeypatch, [YES, LAST, NO, YES])
+    story.play()
+    assert [record.message for record in caplog.records] == [
+        "A request failed. Requests go to the embedded router until it is back.",
+        "The LiteLLM Proxy at http://proxy is back, and gets the requests again.",
+    ]
+    assert (story.switches, story.back) == (["embedded", "proxy"], [False, True])
+    assert story.pauses == [0.25, 0.25], "it gets a moment"
+
+
+def test_a_request_that_fails_at_one_that_is_away_does_not_keep_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story(monkeypatch, [NO, LAST])
+    story.play()
+    assert (story.back, story.watch.away) == ([True], None)
 
 
 def test_where_nobody_takes_its_place_that_is_said(

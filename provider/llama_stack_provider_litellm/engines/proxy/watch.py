@@ -75,6 +75,7 @@ class Watch:
         # Belongs to the loop that it is made in.
         self._wake, in_vain = asyncio.Event(), 0
         while True:
+            self._wake.clear()
             try:
                 await self._ask()
             except RequestError as exc:
@@ -83,9 +84,10 @@ class Watch:
                 if in_vain == _IN_VAIN:
                     self._hopeless()
             else:
-                in_vain = 0
-                await self._back(self.found())
-            self._wake.clear()
+                # One that a request has lost meanwhile may have answered this before it went.
+                if not self._wake.is_set():
+                    in_vain = 0
+                    await self._back(self.found())
             if self.away is None:
                 await self._sleep(_EVERY)
             # Woken by a request that has just failed: the proxy gets a moment all the same.
