@@ -184,6 +184,21 @@ def test_closing_a_stream_cancels_the_call_upstream(
 
 
 @pytest.mark.parametrize("model", ["gpt", "claude"])
+def test_closing_a_stream_on_a_busy_server_cancels_the_call_upstream(
+    engine: RouterEngine, upstream: Upstream, model: str
+) -> None:
+    async def leave() -> None:
+        stream = await engine.chat_stream(ask("[[slow 200]]", model), ANONYMOUS)
+        await anext(stream)
+        # On the event loop: what comes in the meantime is read by nobody, and lies there when the stream is closed.
+        upstream.wait_for(lambda call: call["chunks"] >= 50)
+        await stream.aclose()
+        await is_left(upstream)
+
+    run(engine, leave())
+
+
+@pytest.mark.parametrize("model", ["gpt", "claude"])
 def test_a_reader_that_is_cancelled_cancels_the_call_upstream(
     engine: RouterEngine, upstream: Upstream, model: str
 ) -> None:

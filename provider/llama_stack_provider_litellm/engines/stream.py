@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from .served import Served
 
-# How many chunks that are there already a closing stream reads past, and how long, in seconds, it takes for a read that
-# is not answered at once to reach the connection.
-_MOST_READS = 20
+# How many chunks that are there already a closing stream reads past before others have their turn, and how long, in
+# seconds, it takes for a read that is not answered at once to reach the connection.
+_READS_AT_ONCE = 20
 _PATIENCE = 0.01
 
 
@@ -117,13 +117,19 @@ async def cancelled_read(call: Any) -> None:
     """Read on until a read has to wait, and give that one up.
 
     LiteLLM's own ``aclose`` leaves the connection open when nobody has read from it, and Anthropic's always;
-    a read that is cancelled while it waits does not.
+    a read that is cancelled while it waits does not. What is there already has no bound: on a busy server it is all
+    that the vendor sent in the meantime, and a vendor that is not left sends, and charges, the rest.
     """
-    for _ in range(_MOST_READS):
-        reading = asyncio.ensure_future(anext(call))
+    while True:
+        reading = asyncio.ensure_future(_read_some(call))
         await asyncio.wait([reading], timeout=_PATIENCE)
         if not reading.done():
             reading.cancel()
             await asyncio.wait([reading])
         if reading.cancelled() or reading.exception() is not None:
             return
+
+
+async def _read_some(call: Any) -> None:
+    for _ in range(_READS_AT_ONCE):
+        await anext(call)
