@@ -134,21 +134,24 @@ def test_a_stream_may_last_longer_than_its_timeout(stack: Routed, word: str) -> 
 def test_a_failing_deployment_rests_and_comes_back(stack: Routed, word: str) -> None:
     texts = (f"[[error 500 model=ill-m]] {word} {number}" for number in count())
     deadline = time.monotonic() + 6 * COOLDOWN
-    tries: list[float] = []
-    while len(tries) < 2 or max(after - before for before, after in pairwise(tries)) < COOLDOWN:
-        assert time.monotonic() < deadline, f"no rest of {COOLDOWN} s between {tries}"
+    rests: list[tuple[float, float]] = []
+    spared = 0
+    # Chance would spare it 20 times once in a million. On a slow machine that takes more than one rest.
+    while spared < 20:
+        assert time.monotonic() < deadline, f"it was spared {spared} times in the rests {rests}"
         assert {stack.chat("rests", next(texts)).by for _ in range(10)} == {"rests-sound"}
         arrived = stack.arrived(word)
         tries = [call["time"] for id, call in arrived if id == "rests-ill"]
-    start, end = next((before, after) for before, after in pairwise(tries) if after - before >= COOLDOWN)
+        rests = [(before, after) for before, after in pairwise(tries) if after - before >= COOLDOWN]
+        sound = [call["time"] for id, call in arrived if id == "rests-sound"]
+        spared = sum(start < called < start + COOLDOWN for start, _ in rests for called in sound)
     # LiteLLM's own rest is 5 s.
-    assert end - start < 5
+    assert min(end - start for start, end in rests) < 5
     # One more failure than `allowed_fails`, and those that were on their way.
+    start = rests[0][0]
     failures = [json.dumps(call["body"]) for id, call in arrived if id == "rests-ill" and call["time"] <= start]
     # Within a request a LiteLLM Proxy counts the first alone, and not what its retries meet.
     assert 3 <= (len(failures) if modes.current == "embedded" else len(set(failures))) <= 6
-    # Chance would spare it 20 times once in a million.
-    assert len([1 for id, call in arrived if id == "rests-sound" and start < call["time"] < start + COOLDOWN]) >= 20
 
 
 def test_a_resting_model_says_for_how_long(stack: Routed, word: str) -> None:
