@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -272,11 +273,13 @@ def test_a_redis_that_is_down_at_boot_delays_nothing(upstream: Upstream, tmp_pat
             line.mend()
             until_hit(stack, "chat/completions", chat(word))
             back = _wait_for_words(stack, "answers again")
+            usual = [_timed(stack, f"{word} usual {number}") for number in range(20)]
             log = _unwrapped(stack.log)
     print(f"\nredis down at boot ({fault}): booted in {booted:.1f} s, slowest of 20 chats {max(took) * 1000:.0f} ms")
     assert gone == back == 1
     assert log.count("The cache (redis at") == 2, log
-    assert sorted(took)[len(took) // 2] < 0.2
+    # On a slow machine a chat takes as long with a Redis as without.
+    assert statistics.median(took) - statistics.median(usual) < 0.15
 
 
 @pytest.mark.embedded_only("the proxy's cache is the proxy's to keep alive")
@@ -287,11 +290,11 @@ def test_a_redis_that_dies_loses_no_answer(upstream: Upstream, tmp_path: Path, w
         cache = {"type": "redis", "host": "127.0.0.1", "port": line.port}
         with running_stack(tmp_path, config(upstream, cache)) as stack:
             until_hit(stack, "chat/completions", chat(word))
-            usual = sorted(_timed(stack, f"{word} usual {number}") for number in range(20))
+            usual = statistics.median(_timed(stack, f"{word} usual {number}") for number in range(20))
             for death in range(1, deaths + 1):
                 getattr(line, fault)()
                 took = [_timed(stack, f"{word} {death} {number}") for number in range(20)]
-                delays.append(max(took) - usual[len(usual) // 2])
+                delays.append(max(took) - usual)
                 gone = _wait_for_words(stack, "does not work", death)
                 line.mend()
                 until_hit(stack, "chat/completions", chat(word))
@@ -299,7 +302,7 @@ def test_a_redis_that_dies_loses_no_answer(upstream: Upstream, tmp_path: Path, w
                 assert gone == back == death
             log = stack.log
     told = ", ".join(f"{delay * 1000:.0f}" for delay in delays)
-    print(f"\nredis dies ({fault}): usual chat {usual[10] * 1000:.0f} ms, the slowest of 20 is later by {told} ms")
+    print(f"\nredis dies ({fault}): usual chat {usual * 1000:.0f} ms, the slowest of 20 is later by {told} ms")
     assert "Traceback" not in log[log.index("Uvicorn running") :]
     # 50 ms by design. What others do on this machine delays an answer too, but not at each death; ours would.
     assert min(delays) < 0.25
