@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.long, pytest.mark.any_host]
 
 ANSWER, ERROR = "hello you", "[[error 429]]"
 OTHERS = 4
-AT_A_TIME, TURNS = 20, 30
+IN_A_TURN, TURNS = 20, 30
 
 
 def body(text: str, stream: bool = False) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_one_error(stack: Stack, fault: str, stream: bool) -> None:
 @pytest.mark.embedded_only("what an error costs a LiteLLM Proxy is the proxy's own")
 def test_errors_slow_the_others_no_more_than_answers(stack: Stack) -> None:
     async def others(client: httpx.AsyncClient, beside: str) -> float:
-        """What other callers wait for an answer, at the median, while ``AT_A_TIME`` requests of a kind are served.
+        """What other callers wait for an answer, at the median, while ``IN_A_TURN`` requests of a kind are served.
 
         In the processor time of the server, which is busy all the while: what else runs on the machine makes the
         callers wait as well, and is not what an error costs.
@@ -82,7 +82,7 @@ def test_errors_slow_the_others_no_more_than_answers(stack: Stack) -> None:
                 async with gate:
                     await timed(client, body(beside))
 
-            await asyncio.gather(*(one() for _ in range(AT_A_TIME)))
+            await asyncio.gather(*(one() for _ in range(IN_A_TURN)))
             over.set()
 
         await asyncio.gather(of_a_kind(), *(other() for _ in range(OTHERS)))

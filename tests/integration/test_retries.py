@@ -145,10 +145,10 @@ def test_a_failing_deployment_rests_and_comes_back(stack: Routed, word: str) -> 
         rests = [(before, after) for before, after in pairwise(tries) if after - before >= COOLDOWN]
         sound = [call["time"] for id, call in arrived if id == "rests-sound"]
         spared = sum(start < called < start + COOLDOWN for start, _ in rests for called in sound)
+    start, end = rests[0]
     # LiteLLM's own rest is 5 s.
-    assert min(end - start for start, end in rests) < 5
+    assert end - start < 5
     # One more failure than `allowed_fails`, and those that were on their way.
-    start = rests[0][0]
     failures = [json.dumps(call["body"]) for id, call in arrived if id == "rests-ill" and call["time"] <= start]
     # Within a request a LiteLLM Proxy counts the first alone, and not what its retries meet.
     assert 3 <= (len(failures) if modes.current == "embedded" else len(set(failures))) <= 6
