@@ -186,7 +186,8 @@ def outcome(stack: Stack) -> dict[str, Any]:
 def _signalled(stack: Stack) -> None:
     asked = time.time_ns()
     os.kill(stack.pid, signal.SIGHUP)
-    until(lambda: outcome(stack).get("began", 0) >= asked, seconds=30)
+    # Under load it takes what the callers leave of the processor: only one that never begins is a fault.
+    until(lambda: outcome(stack).get("began", 0) >= asked, seconds=120)
     assert outcome(stack)["error"] is None
 
 
