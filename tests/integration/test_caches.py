@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -121,27 +122,35 @@ def calls(upstream: Upstream, word: str) -> int:
     return sum(word in json.dumps(call["body"]) for call in upstream.calls())
 
 
-def until_hit(stack: Stack, path: str, body: dict[str, Any], **data: Any) -> Answer:
-    """Ask until the answer comes from the cache: it is written beside the request."""
+def tries(stack: Stack) -> Iterator[int]:
+    """Numbers of tries to be answered from the cache; fails when there were 15 s of them.
+
+    An answer is kept beside the request, and no request waits for a lookup that takes long on a busy machine.
+    """
     deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
+    for number in count():
+        yield number
+        assert time.monotonic() < deadline, f"never answered from the cache:\n{stack.log[-3000:]}"
+        time.sleep(0.05)
+
+
+def until_hit(stack: Stack, path: str, body: dict[str, Any], **data: Any) -> Answer:
+    """Ask until the answer comes from the cache."""
+    for _ in tries(stack):
         answer = ask(stack, path, body, **data)
         if answer.served.get("cache_hit"):
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"never answered from the cache:\n{stack.log[-3000:]}")
+            break
+    return answer
 
 
 def until_no_call(stack: Stack, upstream: Upstream, word: str, path: str, body: dict[str, Any]) -> Answer:
     """Ask until the answer comes without a call that holds ``word``."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
+    for _ in tries(stack):
         before = calls(upstream, word)
         answer = ask(stack, path, body)
         if calls(upstream, word) == before:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"never answered from the cache:\n{stack.log[-3000:]}")
+            break
+    return answer
 
 
 REQUESTS: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
@@ -162,11 +171,9 @@ def test_a_repeated_call_is_answered_without_the_upstream(
     first = ask(cached, path, request(word))
     assert word in first.said and not first.served["cache_hit"] and first.served["cost_usd"] > 0
 
-    repeated = until_hit(cached, path, request(word))
-    before = calls(upstream, word)
-    again = ask(cached, path, request(word))
+    repeated = until_no_call(cached, upstream, word, path, request(word))
+    again = until_no_call(cached, upstream, word, path, request(word))
 
-    assert calls(upstream, word) == before
     assert again.said == repeated.said == first.said
     assert again.served["cache_hit"] is True and again.served["cost_usd"] == 0.0
     assert again.usage["total_tokens"] == first.usage["total_tokens"]
@@ -183,8 +190,13 @@ def test_embeddings_are_kept_text_by_text(
 
     first = ask(cached, "embeddings", embedding(f"{word} a", f"{word} b"))
     again = until_no_call(cached, upstream, word, "embeddings", embedding(f"{word} b", f"{word} a"))
-    before = calls(upstream, word)
-    mixed = ask(cached, "embeddings", embedding(f"{word} c", f"{word} a"))
+    for number in tries(cached):
+        new = f"{word} {number} c"
+        mixed = ask(cached, "embeddings", embedding(new, f"{word} a"))
+        sent = [call["body"]["input"] for call in upstream.calls() if new in json.dumps(call["body"])]
+        # Only what was new went out, and it was paid for.
+        if sent == [[new]]:
+            break
 
     assert again.said == first.said[::-1]
     # Of embeddings a LiteLLM Proxy does not say that they are from its cache.
@@ -192,9 +204,6 @@ def test_embeddings_are_kept_text_by_text(
         assert again.served["cache_hit"] is (modes.current == "embedded")
         assert mixed.served["cache_hit"] is False
     assert mixed.said[1] == first.said[0] and mixed.said[0] not in first.said
-    # Only what was new went out, and it was paid for.
-    assert calls(upstream, word) == before + 1
-    assert upstream.wait_for(lambda call: f"{word} c" in json.dumps(call["body"]))[0]["body"]["input"] == [f"{word} c"]
 
 
 def test_a_caller_steers_the_cache(cached: Stack, upstream: Upstream, word: str) -> None:
@@ -207,10 +216,9 @@ def test_a_caller_steers_the_cache(cached: Stack, upstream: Upstream, word: str)
     # What was written before is there when a later write is.
     until_hit(cached, "chat/completions", chat(f"{word} kept"))
 
-    assert said("kept").served["cache_hit"]
     assert not said("kept", {"no-cache": True}).served["cache_hit"]
     assert not said("kept", {"s-maxage": 0}).served["cache_hit"]
-    assert said("kept", {"s-maxage": 3600}).served["cache_hit"]
+    until_hit(cached, "chat/completions", chat(f"{word} kept"), cache={"s-maxage": 3600})
     assert not said("not kept").served["cache_hit"]
     assert not said("kept for no time").served["cache_hit"]
 
@@ -247,13 +255,14 @@ def test_a_semantic_cache_answers_what_means_the_same(upstream: Upstream, tmp_pa
         with running_stack(tmp_path, config(upstream, cache)) as stack:
             first = ask(stack, "chat/completions", chat(f"the colour of the sky over {word} today"))
             until_hit(stack, "chat/completions", chat(f"the colour of the sky over {word} today"))
-            alike = ask(stack, "chat/completions", chat(f"today the colour of the sky over {word}"))
+            question = chat(f"today the colour of the sky over {word}")
+            alike = until_hit(stack, "chat/completions", question, cache={"no-store": True})
             unlike = ask(stack, "chat/completions", chat(f"who wrote {word}"))
             # It has no place for texts, and does not stand in their way.
             assert word in ask(stack, "completions", text(word)).said
             log = stack.log
 
-    assert alike.served["cache_hit"] and alike.said == first.said
+    assert alike.said == first.said
     assert not unlike.served["cache_hit"]
     assert "does not work" not in log
 
