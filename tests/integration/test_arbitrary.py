@@ -198,5 +198,5 @@ def check(upstream: Upstream) -> None:
     for call in calls:
         head, path = call["headers"], call["path"]
         key = head.get("x-goog-api-key") or head.get("x-api-key") or head["authorization"].removeprefix("Bearer ")
-        assert key == KEYS_OF.get(path, GEMINI_KEY)
         assert path in KEYS_OF or path.startswith("/v1beta/models/gemini-2.5-flash:"), path
+        assert key == KEYS_OF.get(path, GEMINI_KEY)

@@ -286,7 +286,8 @@ def test_a_redis_that_is_down_at_boot_delays_nothing(upstream: Upstream, tmp_pat
             log = _unwrapped(stack.log)
     print(f"\nredis down at boot ({fault}): booted in {booted:.1f} s, slowest of 20 chats {max(took) * 1000:.0f} ms")
     assert gone == back == 1
-    assert log.count("The cache (redis at") == 2, log
+    # On a busy machine a lookup can be late as well, which is told once.
+    assert log.count("The cache (redis at") == 2 + log.count("took longer than usual"), log
     # On a slow machine a chat takes as long with a Redis as without.
     assert statistics.median(took) - statistics.median(usual) < 0.15
 

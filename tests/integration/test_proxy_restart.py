@@ -128,9 +128,12 @@ def count(seen: Seen, since: float = 0) -> Counter[str]:
 @pytest.mark.any_host
 def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: str) -> None:
     async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
+        nonlocal booted
         async with calling(stack, word) as seen:
             await until(lambda: count(seen)["proxy"] > 2 * CALLERS)
             assert not count(seen)["embedded"]
+            # A proxy may answer late on a busy machine while the stack boots, and is away and back then too.
+            booted = len(" ".join(stack.log.split()))
             proxy.kill()
             await until(lambda: count(seen)["embedded"] > 4 * CALLERS)
             away = time.monotonic()
@@ -141,10 +144,11 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
             assert not count(seen, since=away).keys() - {"embedded", "proxy"}
         return seen
 
+    booted = 0
     with collector() as told, both(tmp_path, upstream, "auto", **told.environment) as (stack, proxy):
         seen = asyncio.run(kill_and_restart(stack, proxy))
         told.wait_for(b"litellm.failover")
-        log = " ".join(stack.log.split())
+        log = " ".join(stack.log.split())[booted:]
     assert not seen.refused, seen.refused[:3]
     assert not seen.wrong, seen.wrong[:3]
     assert seen.broken <= CALLERS / 2, "more streams than were under way"
