@@ -127,6 +127,8 @@ def count(seen: Seen, since: float = 0) -> Counter[str]:
 
 @pytest.mark.any_host
 def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: str) -> None:
+    booted = 0
+
     async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
         nonlocal booted
         async with calling(stack, word) as seen:
@@ -144,7 +146,6 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
             assert not count(seen, since=away).keys() - {"embedded", "proxy"}
         return seen
 
-    booted = 0
     with collector() as told, both(tmp_path, upstream, "auto", **told.environment) as (stack, proxy):
         seen = asyncio.run(kill_and_restart(stack, proxy))
         told.wait_for(b"litellm.failover")
