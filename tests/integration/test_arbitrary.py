@@ -19,7 +19,9 @@ from tests.upstream.process import Upstream
 
 # Stands for an address at which the upstream would see a request that went astray.
 TRAP = "http://trap.invalid"
-KEYS_OF = {"/v1/chat/completions": OPENAI_KEY, "/v1/messages": ANTHROPIC_KEY}
+# A LiteLLM Proxy that another test left running lists its vendors' models every five minutes.
+LISTING = "/v1/models"
+KEYS_OF = {"/v1/chat/completions": OPENAI_KEY, "/v1/messages": ANTHROPIC_KEY, LISTING: OPENAI_KEY}
 # Words that mean something to LiteLLM, so that the search does not have to find them by chance.
 KEYS = st.sampled_from(
     [
@@ -192,11 +194,9 @@ def trapped(value: Any, upstream: Upstream) -> str:
 
 def check(upstream: Upstream) -> None:
     """Every call that got through carried the configured key to the configured place."""
-    # What another test began may still end in the background, and a LiteLLM Proxy lists its vendors' models every
-    # five minutes; they have paths of their own.
-    others = ("/v1/embeddings", "/v1/completions", "/v1/models")
-    calls = [call for call in upstream.calls() if call["path"] not in others]
-    assert calls, "nothing got through: the search never reached the upstream"
+    # What another test began may still end in the background; it has paths of its own.
+    calls = [call for call in upstream.calls() if call["path"] not in ("/v1/embeddings", "/v1/completions")]
+    assert {call["path"] for call in calls} - {LISTING}, "nothing got through: the search never reached the upstream"
     for call in calls:
         head, path = call["headers"], call["path"]
         key = head.get("x-goog-api-key") or head.get("x-api-key") or head["authorization"].removeprefix("Bearer ")

@@ -112,13 +112,19 @@ def note(answer: httpx.Response, text: str, seen: Seen) -> None:
         seen.refused.append(refusal(answer))
 
 
-async def until(holds: Callable[[], Any], seconds: float = 120) -> None:
-    """Wait until something holds; how many calls are made in a time is the machine's speed, and no matter here."""
+async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while True:
             if holds():
                 return
             await asyncio.sleep(0.02)
+
+
+async def settled(seen: Seen) -> float:
+    """Wait until the proxy has served every caller twice; a bound, in seconds, for as many answers on this machine."""
+    began = time.monotonic()
+    await until(lambda: count(seen)["proxy"] > 2 * CALLERS, seconds=120)
+    return 5 * (time.monotonic() - began)
 
 
 def count(seen: Seen, since: float = 0) -> Counter[str]:
@@ -127,34 +133,32 @@ def count(seen: Seen, since: float = 0) -> Counter[str]:
 
 @pytest.mark.any_host
 def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: str) -> None:
-    booted = 0
-
-    async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
-        nonlocal booted
+    async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> tuple[Seen, int]:
         async with calling(stack, word) as seen:
-            await until(lambda: count(seen)["proxy"] > 2 * CALLERS)
+            slow = await settled(seen)
             assert not count(seen)["embedded"]
-            # A proxy may answer late on a busy machine while the stack boots, and is away and back then too.
-            booted = len(" ".join(stack.log.split()))
+            booted = len(stack.log)
             proxy.kill()
-            await until(lambda: count(seen)["embedded"] > 4 * CALLERS)
+            await until(lambda: count(seen)["embedded"] > 4 * CALLERS, seconds=max(30, slow))
             away = time.monotonic()
             await asyncio.to_thread(proxy.start)
             ready = time.monotonic()
             await until(lambda: count(seen, since=ready)["proxy"], seconds=BACK)
-            await until(lambda: count(seen, since=ready)["proxy"] > 2 * CALLERS)
+            await until(lambda: count(seen, since=ready)["proxy"] > 2 * CALLERS, seconds=max(BACK, slow))
             assert not count(seen, since=away).keys() - {"embedded", "proxy"}
-        return seen
+        return seen, booted
 
     with collector() as told, both(tmp_path, upstream, "auto", **told.environment) as (stack, proxy):
-        seen = asyncio.run(kill_and_restart(stack, proxy))
+        seen, booted = asyncio.run(kill_and_restart(stack, proxy))
         told.wait_for(b"litellm.failover")
-        log = " ".join(stack.log.split())[booted:]
+        log = stack.log
     assert not seen.refused, seen.refused[:3]
     assert not seen.wrong, seen.wrong[:3]
     assert seen.broken <= CALLERS / 2, "more streams than were under way"
-    assert log.count("Requests go to the embedded router until it is back.") == 1
-    assert log.count("is back, and gets the requests again.") == 1
+    # While the stack boots, a proxy on a busy machine may answer late, and is away and back then too.
+    killed = " ".join(log[booted:].split())
+    assert killed.count("Requests go to the embedded router until it is back.") == 1
+    assert killed.count("is back, and gets the requests again.") == 1
     assert "Traceback" not in log
 
 
@@ -162,14 +166,14 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
 def test_in_proxy_mode_requests_fail_with_words_until_it_is_back(upstream: Upstream, tmp_path: Path, word: str) -> None:
     async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
         async with calling(stack, word) as seen:
-            await until(lambda: count(seen)["proxy"] > 2 * CALLERS)
+            slow = await settled(seen)
             proxy.kill()
-            await until(lambda: len(seen.refused) > 2 * CALLERS)
+            await until(lambda: len(seen.refused) > 2 * CALLERS, seconds=max(30, slow))
             # What hammers at a dead proxy would only slow down its start.
         await asyncio.to_thread(proxy.start)
         async with calling(stack, word) as after:
             await until(lambda: count(after)["proxy"], seconds=BACK)
-            await until(lambda: count(after)["proxy"] > 2 * CALLERS)
+            await until(lambda: count(after)["proxy"] > 2 * CALLERS, seconds=max(BACK, slow))
         assert not after.refused, after.refused[:3]
         return seen
 

@@ -223,8 +223,8 @@ async def _under_load(stack: Stack, configs: list[str]) -> None:
             storage.write(path(stack), configs[number % 2])
             await asyncio.to_thread(_signalled, stack)
 
-    # A server may close a connection that idles just when it is used again: that loss would be the client's.
-    limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=0)
+    # The server closes a connection that has idled for 5 s; httpx would use it for as long, and lose a request to that.
+    limits = httpx.Limits(max_connections=CALLERS, keepalive_expiry=3)
     async with httpx.AsyncClient(base_url=stack.url, timeout=60, limits=limits) as client:
         callers = [asyncio.create_task(caller(client, number)) for number in range(CALLERS)]
         await reloads(10)

@@ -34,9 +34,8 @@ pytestmark = [
 ]
 
 CALLERS = 8
-# Seconds that a PostgreSQL stays away at least, and the calls that may wait for it.
+# Seconds that a PostgreSQL stays away at least.
 AWAY = 30
-QUEUE = 300
 
 
 @dataclass
@@ -184,7 +183,7 @@ def test_a_postgresql_that_is_away(upstream: Upstream, tmp_path: Path) -> None:
     with postgresql() as server:
         settings = UsageSettings.model_validate({"url": server.url, "password": server.password})
         env = {"LITELLM_USAGE_URL": server.url, "LITELLM_USAGE_PASSWORD": server.password}
-        env["LITELLM_USAGE_QUEUE_SIZE"] = str(QUEUE)
+        env["LITELLM_USAGE_QUEUE_SIZE"] = "300"
         with running_stack(tmp_path, litellm_config(upstream), **env) as stack:
             load = asyncio.run(_while_away(stack, server, settings))
             until(lambda: "are written again" in stack.log)
@@ -193,16 +192,16 @@ def test_a_postgresql_that_is_away(upstream: Upstream, tmp_path: Path) -> None:
         lost = sum(row["calls"] for row in rows_at(settings, LOST))
         assert lost > 0, "more than the queue holds"
         assert len(load.ended.keys() - ids(settings)) == lost
+        assert len(load.ended) > 500
 
 
 async def _while_away(stack: Stack, server: Any, settings: UsageSettings) -> Load:
     async with load_on(stack) as load:
         await sure(lambda: load.ended and ids(settings))
         server.stop()
-        count = len(load.ended)
         # The time is what the test is about, and more calls than the queue holds.
         await asyncio.sleep(AWAY)
-        await sure(lambda: len(load.ended) > count + QUEUE + 150, seconds=120)
+        await sure(lambda: len(load.ended) > 500, seconds=120)
         await asyncio.to_thread(server.start)
     assert load.failed == []
     assert load.slowest < 5, "nobody waits for a database"
