@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import waiting
 from tests.imitation import imitation_proxy
 from tests.integration.metrics import collector
 from tests.line import refusal, words_of
@@ -41,14 +42,22 @@ def config(upstream: Upstream, key: str) -> str:
 
 @contextmanager
 def both(folder: Path, upstream: Upstream, mode: str, **env: str) -> Iterator[tuple[Stack, LiteLLMProxy]]:
-    """A proxy, and a stack on it that could serve the same model by itself."""
+    """A proxy, and a stack on it that could serve the same model by itself, once it has found the proxy."""
     ours = folder / "ours.yaml"
     ours.write_text(config(upstream, "sk-of-the-stack"))
     (folder / "proxy").mkdir()
     with litellm_proxy(folder / "proxy", config(upstream, "sk-of-the-proxy")) as proxy:
         env |= {"LITELLM_MODE": mode, "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": proxy.key}
         with running_stack(folder, LITELLM_CONFIG=str(ours), **env) as stack:
+            # On a busy machine it answers late while the stack boots, and is away and back then.
+            waiting.until(lambda: _is_served_by_proxy(stack), seconds=60)
             yield stack, proxy
+
+
+def _is_served_by_proxy(stack: Stack) -> bool:
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "who"}]}
+    answer = httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30)
+    return answer.status_code == 200 and answer.json()["litellm"]["served_by"] == "proxy"
 
 
 @dataclass
@@ -133,11 +142,10 @@ def count(seen: Seen, since: float = 0) -> Counter[str]:
 
 @pytest.mark.any_host
 def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: str) -> None:
-    async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> tuple[Seen, int]:
+    async def kill_and_restart(stack: Stack, proxy: LiteLLMProxy) -> Seen:
         async with calling(stack, word) as seen:
             slow = await settled(seen)
             assert not count(seen)["embedded"]
-            booted = len(stack.log)
             proxy.kill()
             await until(lambda: count(seen)["embedded"] > 4 * CALLERS, seconds=max(30, slow))
             away = time.monotonic()
@@ -146,19 +154,19 @@ def test_in_auto_mode_nobody_notices(upstream: Upstream, tmp_path: Path, word: s
             await until(lambda: count(seen, since=ready)["proxy"], seconds=BACK)
             await until(lambda: count(seen, since=ready)["proxy"] > 2 * CALLERS, seconds=max(BACK, slow))
             assert not count(seen, since=away).keys() - {"embedded", "proxy"}
-        return seen, booted
+        return seen
 
     with collector() as told, both(tmp_path, upstream, "auto", **told.environment) as (stack, proxy):
-        seen, booted = asyncio.run(kill_and_restart(stack, proxy))
+        booted = len(stack.log)
+        seen = asyncio.run(kill_and_restart(stack, proxy))
         told.wait_for(b"litellm.failover")
         log = stack.log
     assert not seen.refused, seen.refused[:3]
     assert not seen.wrong, seen.wrong[:3]
     assert seen.broken <= CALLERS / 2, "more streams than were under way"
-    # While the stack boots, a proxy on a busy machine may answer late, and is away and back then too.
-    killed = " ".join(log[booted:].split())
-    assert killed.count("Requests go to the embedded router until it is back.") == 1
-    assert killed.count("is back, and gets the requests again.") == 1
+    since = " ".join(log[booted:].split())
+    assert since.count("Requests go to the embedded router until it is back.") == 1
+    assert since.count("is back, and gets the requests again.") == 1
     assert "Traceback" not in log
 
 
@@ -178,15 +186,16 @@ def test_in_proxy_mode_requests_fail_with_words_until_it_is_back(upstream: Upstr
         return seen
 
     with both(tmp_path, upstream, "proxy") as (stack, proxy):
+        booted = len(stack.log)
         seen = asyncio.run(kill_and_restart(stack, proxy))
-        log = " ".join(stack.log.split())
+        log = stack.log
     assert count(seen).keys() == {"proxy"}
     assert not seen.wrong, seen.wrong[:3]
     for status, message in seen.refused:
         assert status in (502, 503) and message.startswith("Model gpt: ")
         assert proxy.url in message
         assert "proxy.url" in message
-    assert log.count("Requests fail until it is back.") == 1
+    assert " ".join(log[booted:].split()).count("Requests fail until it is back.") == 1
     assert "Traceback" not in log
 
 
