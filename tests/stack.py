@@ -59,8 +59,9 @@ class Stack(Server):
         while self._clients:
             self._clients.pop().close()
 
-    def stop(self, how: signal.Signals = signal.SIGINT, *, seconds: float = 20) -> int:
-        """End the server, as Ctrl-C does."""
+    def stop(self, how: signal.Signals = signal.SIGINT, *, seconds: float = 60) -> int:
+        """End the server, as Ctrl-C does. OGX waits for the processes that it has just begun to start, each with
+        seconds of imports."""
         return super().stop(how, seconds=seconds)
 
     def restart(self) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -111,7 +109,7 @@ async def _until_killed(stack: Stack) -> tuple[Load, float]:
     async with load_on(stack) as load:
         await sure(lambda: len(load.ended) > 400)
         killed = time.time()
-        os.kill(stack.pid, signal.SIGKILL)
+        await asyncio.to_thread(stack.kill)
         load.over.set()
     return load, killed
 
