@@ -27,7 +27,7 @@ HERE = pathlib.Path(__file__).parent
 
 def meet():
     (HERE / f"{os.getpid()}.here").touch()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(list(HERE.glob("*.here"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     return os.getpid()
@@ -54,7 +54,7 @@ def test_both_serve_and_both_end(two: Stack, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as callers:
         first = callers.submit(who)
         # One process serves while the other, and what each of them has for jobs, still start.
-        until(lambda: list(tmp_path.glob("*.here")), seconds=30)
+        until(lambda: list(tmp_path.glob("*.here")), seconds=120)
         seen = {callers.submit(who).result(), first.result()}
     assert len(seen) == 2
     assert "2 processes serve." in two.log
