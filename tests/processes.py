@@ -87,8 +87,8 @@ class Server:
 
         The processes that it has started end with it: left alone, OGX's go on and take time from later tests.
         """
-        started = descendants(self.pid)
         assert self._process is not None
+        started = descendants(self._process.pid)
         self._process.kill()
         self._process.wait()
         for pid in started:

@@ -16,6 +16,10 @@ from tests import line, modes
 from tests.litellm_proxy import LiteLLMProxy, litellm_proxy
 from tests.processes import Server, clean_environment, free_port
 
+# OGX waits for its two processes for jobs, which may have seconds of imports before them, and for the thread that
+# watches them: ten seconds each at most.
+_STOP_SECONDS = 50 if line.LINE.name == "ogx" else 20
+
 
 class Stack(Server):
     """A Llama Stack server: its address, its clients, its log."""
@@ -59,9 +63,8 @@ class Stack(Server):
         while self._clients:
             self._clients.pop().close()
 
-    def stop(self, how: signal.Signals = signal.SIGINT, *, seconds: float = 60) -> int:
-        """End the server, as Ctrl-C does. OGX waits for the processes that it has just begun to start, each with
-        seconds of imports."""
+    def stop(self, how: signal.Signals = signal.SIGINT, *, seconds: float = _STOP_SECONDS) -> int:
+        """End the server, as Ctrl-C does."""
         return super().stop(how, seconds=seconds)
 
     def restart(self) -> None:

@@ -48,8 +48,8 @@ def both(folder: Path, upstream: Upstream, mode: str, **env: str) -> Iterator[tu
     ours.write_text(config(upstream, "sk-of-the-stack"))
     (folder / "proxy").mkdir()
     with litellm_proxy(folder / "proxy", config(upstream, "sk-of-the-proxy")) as proxy:
-        env |= {"LITELLM_MODE": mode, "LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": proxy.key}
-        env |= {"LITELLM_CONFIG": str(ours)}
+        env |= {"LITELLM_MODE": mode, "LITELLM_CONFIG": str(ours)}
+        env |= {"LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": proxy.key}
         with reaching(folder, None, env, line.command(patient(folder))) as stack:
             stack.start()
             yield stack, proxy
@@ -57,10 +57,10 @@ def both(folder: Path, upstream: Upstream, mode: str, **env: str) -> Iterator[tu
 
 def patient(folder: Path) -> Path:
     """A run config whose stack does not take a proxy for gone that is only slow, as one is on a busy machine."""
-    text = yaml.safe_load(line.run_config().read_text())
-    text["providers"]["inference"][0]["config"]["proxy"]["connect_timeout"] = 30
+    run_config = yaml.safe_load(line.run_config().read_text())
+    run_config["providers"]["inference"][0]["config"]["proxy"]["connect_timeout"] = 30
     path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(text))
+    path.write_text(yaml.safe_dump(run_config))
     return path
 
 

@@ -54,7 +54,7 @@ def test_both_serve_and_both_end(two: Stack, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as callers:
         first = callers.submit(who)
         # One process serves while the other, and what each of them has for jobs, still start.
-        until(lambda: list(tmp_path.glob("*.here")), seconds=120)
+        until(lambda: list(tmp_path.glob("*.here")), seconds=30)
         seen = {callers.submit(who).result(), first.result()}
     assert len(seen) == 2
     assert "2 processes serve." in two.log
