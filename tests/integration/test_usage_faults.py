@@ -78,11 +78,6 @@ async def sure(holds: Callable[[], Any], seconds: float = 30) -> None:
     await asyncio.to_thread(until, holds, seconds)
 
 
-async def answered(load: Load, count: int) -> None:
-    """Wait until the load has got more answers than this; the time only tells a stack that gives none."""
-    await sure(lambda: len(load.ended) > count, seconds=120)
-
-
 def file_settings(stack: Stack) -> UsageSettings:
     return UsageSettings(url=f"sqlite:///{stack.folder}/store/litellm_usage.db")
 
@@ -112,7 +107,7 @@ def test_a_killed_server_loses_the_last_second_at_most(upstream: Upstream, tmp_p
 
 async def _until_killed(stack: Stack) -> tuple[Load, float]:
     async with load_on(stack) as load:
-        await answered(load, 400)
+        await sure(lambda: len(load.ended) > 400)
         killed = time.time()
         await asyncio.to_thread(stack.kill)
         load.over.set()
@@ -133,7 +128,8 @@ async def _while_locked(stack: Stack) -> Load:
         await sure(lambda: load.ended and ids(settings))
         with _locked(settings):
             await sure(lambda: "cannot be written" in stack.log)
-            await answered(load, len(load.ended) + 50)
+            count = len(load.ended)
+            await sure(lambda: len(load.ended) > count + 50)
     assert load.failed == []
     assert load.slowest < 5, "nobody waits for a database"
     return load
@@ -173,7 +169,8 @@ async def _while_full(stack: Stack, settings: UsageSettings, filler: Path) -> Lo
                 except OSError:
                     break
         await sure(lambda: "cannot be written" in stack.log)
-        await answered(load, len(load.ended) + 200)
+        count = len(load.ended)
+        await sure(lambda: len(load.ended) > count + 200)
         await asyncio.to_thread(filler.unlink)
     assert load.failed == []
     assert load.slowest < 5, "nobody waits for a database"
@@ -202,7 +199,7 @@ async def _while_away(stack: Stack, server: Any, settings: UsageSettings) -> Loa
         server.stop()
         # The time is what the test is about, and more calls than the queue holds.
         await asyncio.sleep(AWAY)
-        await answered(load, 500)
+        await sure(lambda: len(load.ended) > 500, seconds=120)
         await asyncio.to_thread(server.start)
     assert load.failed == []
     assert load.slowest < 5, "nobody waits for a database"
