@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from llama_stack_provider_litellm.cli import lines
 from llama_stack_provider_litellm.config import Mode
@@ -20,7 +22,7 @@ LINE, RELEASE = _installed
 HOST = LINE.name if LINE.name != "ogx" else "ogx14" if RELEASE.startswith("1.4.") else "ogx15"
 """What `make test HOST=…` calls it."""
 OPENAI = LINE.openai
-"""Where it has OpenAI's API."""
+"""Where it has OpenAI's API by itself."""
 HEADER = LINE.header
 """Where it takes provider data from."""
 
@@ -28,6 +30,15 @@ HEADER = LINE.header
 def run_config(mode: Mode = "embedded") -> Path:
     """The shipped run config."""
     return ROOT / "run_configs" / LINE.folder / lines.RUN_CONFIGS[mode]
+
+
+def changed_run_config(folder: Path, change: Callable[[dict[str, Any]], None], mode: Mode = "embedded") -> Path:
+    """The shipped run config after a ``change`` to what it holds, as a file in ``folder``."""
+    config = yaml.safe_load(run_config(mode).read_text())
+    change(config)
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 def command(config: Path) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests import line
 from tests.imitation import imitation_proxy
@@ -55,11 +54,9 @@ def authority() -> Iterator[str]:
 def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
     """A stack whose callers have to say, with a token, who they are."""
     with authority() as url:
-        config = yaml.safe_load(line.run_config().read_text())
-        config["server"] = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
-        path = folder / "run.yaml"
-        path.write_text(yaml.safe_dump(config))
-        stack = Stack(folder, env, line.command(path))
+        server = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
+        config = line.changed_run_config(folder, lambda config: config.update(server=server))
+        stack = Stack(folder, env, line.command(config))
         try:
             stack.start()
             yield stack

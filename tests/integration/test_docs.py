@@ -128,15 +128,12 @@ def test_the_provider_of_the_migration(tmp_path: Path, provider: str) -> None:
     diff = blocks("diff", "From `remote::openai`", DOCS / "migrating.md")[0]
     after = "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
     (entry,) = yaml.safe_load(after)["providers"]["inference"]
-    run_config = yaml.safe_load(line.run_config().read_text())
     with imitation_proxy() as proxy:
         assert entry["config"]["proxy"]["url"] == "http://127.0.0.1:4000"
         entry["config"]["proxy"]["url"] = f"{proxy.url}/v1"
         # The page says that the old id can stay, for apps that ask by it.
         entry["provider_id"] = provider
-        run_config["providers"]["inference"] = [entry]
-        path = tmp_path / "run.yaml"
-        path.write_text(yaml.safe_dump(run_config))
+        path = line.changed_run_config(tmp_path, lambda config: config["providers"].update(inference=[entry]))
         stack = Stack(tmp_path, {"LITELLM_PROXY_API_KEY": "sk-a"}, line.command(path))
         try:
             stack.start()

@@ -67,6 +67,8 @@ def test_up_says_what_it_serves(demo: Stack) -> None:
     # The three lines that it shows are Python that runs.
     snippet = re.search(r"from openai.*?content\)", shown, re.S)
     assert snippet
+    # It is the same on every server, so that an app made from it moves to any.
+    assert f'base_url="{demo.url}/v1/openai/v1"' in snippet[0]
     done = subprocess.run([sys.executable, "-c", snippet[0]], capture_output=True, text=True, timeout=60)
     assert "demo model, not an AI" in done.stdout, done.stderr
 

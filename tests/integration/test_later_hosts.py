@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests import line
 from tests.differences import needs
@@ -199,12 +198,12 @@ def test_a_vector_store_has_our_embeddings_without_being_told(stack: Stack, upst
 
 @pytest.mark.embedded_only("it starts an imitation of a proxy, and a stack on it")
 def test_the_run_configs_own_default_embedding_model_and_a_proxy_that_is_away(tmp_path: Path, word: str) -> None:
-    config = yaml.safe_load(line.run_config("proxy").read_text())
-    model = {"model_id": "embedding", "provider_id": "litellm", "model_type": "embedding"}
-    config["registered_resources"]["models"] = [{**model, "metadata": {"embedding_dimension": 64}}]
-    config["vector_stores"]["default_embedding_model"] = {"provider_id": "litellm", "model_id": "embedding"}
-    path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump(config))
+    def with_a_default(config: dict[str, Any]) -> None:
+        model = {"model_id": "embedding", "provider_id": "litellm", "model_type": "embedding"}
+        config["registered_resources"]["models"] = [{**model, "metadata": {"embedding_dimension": 64}}]
+        config["vector_stores"]["default_embedding_model"] = {"provider_id": "litellm", "model_id": "embedding"}
+
+    path = line.changed_run_config(tmp_path, with_a_default, "proxy")
     with imitation_proxy() as proxy:
         proxy.stop()
         env = {"LITELLM_PROXY_URL": proxy.url, "LITELLM_PROXY_API_KEY": "sk-a"}

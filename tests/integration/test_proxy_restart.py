@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests import line
 from tests.imitation import imitation_proxy
@@ -57,11 +56,11 @@ def both(folder: Path, upstream: Upstream, mode: str, **env: str) -> Iterator[tu
 
 def patient(folder: Path) -> Path:
     """A run config whose stack does not take a proxy for gone that is only slow, as one is on a busy machine."""
-    run_config = yaml.safe_load(line.run_config().read_text())
-    run_config["providers"]["inference"][0]["config"]["proxy"]["connect_timeout"] = 30
-    path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(run_config))
-    return path
+
+    def wait(run_config: dict[str, Any]) -> None:
+        run_config["providers"]["inference"][0]["config"]["proxy"]["connect_timeout"] = 30
+
+    return line.changed_run_config(folder, wait)
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Line:
     release: str
     """The release that is tested, in words."""
     openai: str
-    """Where it has OpenAI's API."""
+    """Where it has OpenAI's API by itself."""
     header: str
     """The header that it takes provider data from."""
     folder: str

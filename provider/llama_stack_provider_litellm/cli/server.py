@@ -19,7 +19,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import LiteLLMProviderError
-from .lines import Line
+from .lines import LINES, Line
 
 _BOOT_SECONDS = 120
 _STOP_SECONDS = 15
@@ -42,7 +42,8 @@ class Server:
         self, line: Line, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.openai_url = self.url + line.openai
+        # Where 0.2 has OpenAI's API: with this package the others have it there too, and one app fits all.
+        self.openai_url = self.url + LINES["0.2"].openai
         self._port = port
         self.log_file = log_file
         own = {name: os.path.expanduser(value) for name, value in line.environment.items()}
