@@ -43,19 +43,24 @@ KINDS = {
 }
 
 
-def config(upstream: Upstream) -> str:
-    def deployment(name: str, vendor: str, model: str, path: str, more: str = "") -> str:
+def config(upstream: Upstream, prices_in: str) -> str:
+    """The models, with their prices in ``litellm_params`` or in ``model_info``."""
+
+    def deployment(name: str, vendor: str, model: str, path: str, about: str = "") -> str:
         inputs, outputs = PRICES[model]
         price = f"input_cost_per_token: {inputs:.10f}, output_cost_per_token: {outputs:.10f}"
-        params = f"model: {vendor}/{model}, api_key: sk-account, api_base: '{upstream.url}{path}', {price}"
-        return f"- {{model_name: {name}, litellm_params: {{{params}}}{more}}}"
+        params = f"model: {vendor}/{model}, api_key: sk-account, api_base: '{upstream.url}{path}'"
+        places = {"litellm_params": [params], "model_info": [about] if about else []}
+        places[prices_in].append(price)
+        held = ", ".join(f"{place}: {{{', '.join(values)}}}" for place, values in places.items() if values)
+        return f"- {{model_name: {name}, {held}}}"
 
     rows = [
         deployment("gpt", "openai", "gpt-4o-mini", "/v1"),
         deployment("claude", "anthropic", "claude-sonnet-4-5", ""),
         deployment("gemini", "gemini", "gemini-2.5-flash", "/v1beta"),
         deployment("guard", "openai", "guard-1", "/v1"),
-        deployment("embedding", "openai", "embed-1", "/v1", ", model_info: {mode: embedding, output_vector_size: 64}"),
+        deployment("embedding", "openai", "embed-1", "/v1", "mode: embedding, output_vector_size: 64"),
         "- {model_name: down, litellm_params: {model: openai/gpt-4o-mini, api_key: k, api_base: 'http://127.0.0.1:9'}}",
     ]
     router = "router_settings: {num_retries: 1, retry_after: 0, disable_cooldowns: true, fallbacks: [{down: [gpt]}]}"
@@ -224,8 +229,9 @@ def stacks(upstream: Upstream, settings: UsageSettings, tmp_path: Path) -> Itera
     for folder in folders.values():
         folder.mkdir()
     with (
-        litellm_proxy(folders["proxy"], config(upstream)) as proxy,
-        running_stack(folders["embedded"], config(upstream), **env) as embedded,
+        # Where it registers prices with each call, a proxy of LiteLLM before 1.108 bills some calls by the vendor's.
+        litellm_proxy(folders["proxy"], config(upstream, "model_info")) as proxy,
+        running_stack(folders["embedded"], config(upstream, "litellm_params"), **env) as embedded,
         running_stack(
             folders["proxy"],
             LITELLM_MODE="proxy",

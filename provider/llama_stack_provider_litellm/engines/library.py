@@ -41,9 +41,10 @@ def import_litellm() -> None:
         ) from None
     import litellm
 
-    from . import mcp_gateway, text_completion, tracebacks, unread
+    from . import mcp_gateway, prices, text_completion, tracebacks, unread
 
     mcp_gateway.install()
+    prices.install()
     text_completion.install()
     tracebacks.install()
     unread.install()
