@@ -11,7 +11,7 @@ from llama_stack_provider_litellm.engines import library
 INPUT, OUTPUT = 5e-7, 1.1e-6
 
 
-# LiteLLM forgives some failures, of which the price does not depend.
+# The price does not hang on the first of its lookups.
 FAILS = 5
 
 
