@@ -1,7 +1,7 @@
 """LiteLLM's look into its price list, when a call in another thread changes the list.
 
-A call whose deployment has prices of its own puts them into the list, in a thread, and takes the list's index away. When
-LiteLLM before 1.108 reads the index just then, it fails, and bills the call by the vendor's price in place of the
+A call whose deployment has prices of its own puts them into the list, in a thread, and takes the list's index away.
+Where LiteLLM before 1.108 reads the index just then, it fails, and bills the call by the vendor's price in place of the
 config's. Imported with litellm, and so by no module's head.
 """
 
