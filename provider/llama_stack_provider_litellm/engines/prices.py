@@ -7,7 +7,7 @@ config's. Imported with litellm, and so by no module's head.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import litellm.utils
 
@@ -21,16 +21,14 @@ def install() -> None:
     replace(litellm.utils, "get_model_cost_key", _again)
 
 
-def _again(original: Any) -> Any:
+def _again(original: Callable[[str], str | None]) -> Callable[[str], str | None]:
     def get_model_cost_key(potential_key: str) -> str | None:
         for _ in range(_ATTEMPTS - 1):
             try:
-                found: str | None = original(potential_key)
+                return original(potential_key)
             # None in the index's place; a list that grows while the index is made.
             except (AttributeError, RuntimeError):
                 continue
-            return found
-        last: str | None = original(potential_key)
-        return last
+        return original(potential_key)
 
     return get_model_cost_key
