@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from llama_stack_provider_litellm.config import UsageSettings
 from llama_stack_provider_litellm.usage import queries
@@ -46,26 +47,34 @@ KINDS = {
 def config(upstream: Upstream, prices_in: str) -> str:
     """The models, with their prices in ``litellm_params`` or in ``model_info``."""
 
-    def deployment(name: str, vendor: str, model: str, path: str, about: str = "") -> str:
-        inputs, outputs = PRICES[model]
-        price = f"input_cost_per_token: {inputs:.10f}, output_cost_per_token: {outputs:.10f}"
-        params = f"model: {vendor}/{model}, api_key: sk-account, api_base: '{upstream.url}{path}'"
-        places = {"litellm_params": [params], "model_info": [about] if about else []}
-        places[prices_in].append(price)
-        held = ", ".join(f"{place}: {{{', '.join(values)}}}" for place, values in places.items() if values)
-        return f"- {{model_name: {name}, {held}}}"
+    def deployment(name: str, vendor: str, model: str, path: str, **about: Any) -> dict[str, Any]:
+        params = {"model": f"{vendor}/{model}", "api_key": "sk-account", "api_base": upstream.url + path}
+        places = {"litellm_params": params, "model_info": about}
+        places[prices_in] |= dict(zip(("input_cost_per_token", "output_cost_per_token"), PRICES[model], strict=True))
+        return {"model_name": name, **places}
 
-    rows = [
-        deployment("gpt", "openai", "gpt-4o-mini", "/v1"),
-        deployment("claude", "anthropic", "claude-sonnet-4-5", ""),
-        deployment("gemini", "gemini", "gemini-2.5-flash", "/v1beta"),
-        deployment("guard", "openai", "guard-1", "/v1"),
-        deployment("embedding", "openai", "embed-1", "/v1", "mode: embedding, output_vector_size: 64"),
-        "- {model_name: down, litellm_params: {model: openai/gpt-4o-mini, api_key: k, api_base: 'http://127.0.0.1:9'}}",
-    ]
-    router = "router_settings: {num_retries: 1, retry_after: 0, disable_cooldowns: true, fallbacks: [{down: [gpt]}]}"
-    cache = "litellm_settings: {cache: true, cache_params: {type: local, mode: default_off, max_messages: 20}}"
-    return "\n".join(["model_list:", *rows, router, cache])
+    down = {"model": "openai/gpt-4o-mini", "api_key": "k", "api_base": "http://127.0.0.1:9"}
+    document = {
+        "model_list": [
+            deployment("gpt", "openai", "gpt-4o-mini", "/v1"),
+            deployment("claude", "anthropic", "claude-sonnet-4-5", ""),
+            deployment("gemini", "gemini", "gemini-2.5-flash", "/v1beta"),
+            deployment("guard", "openai", "guard-1", "/v1"),
+            deployment("embedding", "openai", "embed-1", "/v1", mode="embedding", output_vector_size=64),
+            {"model_name": "down", "litellm_params": down},
+        ],
+        "router_settings": {
+            "num_retries": 1,
+            "retry_after": 0,
+            "disable_cooldowns": True,
+            "fallbacks": [{"down": ["gpt"]}],
+        },
+        "litellm_settings": {
+            "cache": True,
+            "cache_params": {"type": "local", "mode": "default_off", "max_messages": 20},
+        },
+    }
+    return yaml.safe_dump(document)
 
 
 @dataclass
