@@ -108,13 +108,21 @@ class Adapter:
         await lookup.follow(self._table, provider_id=self.__provider_id__, models=models)
 
     async def register_model(self, model: Any) -> Any:
-        """Accept an alias for a model of the LiteLLM config; of a LiteLLM Proxy that is away, whatever it may have."""
-        name, models = model.provider_resource_id or model.identifier, self.catalog()
+        """Accept a model of the LiteLLM config, by its name or by its id here, or an alias for one; of a LiteLLM Proxy
+        that is away, whatever it may have."""
+        models, prefix = self.catalog(), f"{self.__provider_id__}/"
+        asked = name = model.provider_resource_id or model.identifier
+        if asked not in models.entries:
+            name = asked.removeprefix(prefix)
         if name not in models.entries and models.resolve(name) is None:
             if models.away is None:
                 raise self.refusal(models.not_found(name))
             logger.warning("The model '%s' is registered unseen. %s", name, models.away.message)
-        return model
+        if name == asked:
+            return model
+        # Of an id the host has made another, with the prefix twice.
+        identifier = asked if model.identifier == prefix + asked else model.identifier
+        return model.model_copy(update={"provider_resource_id": name, "identifier": identifier})
 
     async def unregister_model(self, model_id: str) -> None:
         """Nothing to do: the LiteLLM config is the only list of models."""

@@ -100,15 +100,18 @@ def extend(
 
 async def follow(table: Any, *, provider_id: str, models: Iterable[Any]) -> None:
     """Bring the host's rows of our listed models to ``models``: new ones first, then changed ones, then those that
-    are gone. The host's own refresh drops every model before it registers it again, under load."""
+    are gone. The host's own refresh drops every model before it registers it again, under load. What a run config or a
+    caller has registered stays as they said it."""
     wanted = {f"{provider_id}/{model.provider_resource_id}": model for model in models}
-    rows = {
+    ours = {
         row.identifier: row
         for row in await table.dist_registry.get_all()
-        if row.type == "model"
-        and row.provider_id == provider_id
-        and row.source == _datatypes.RegistryEntrySource.listed_from_provider
+        if row.type == "model" and row.provider_id == provider_id
     }
+    listed = _datatypes.RegistryEntrySource.listed_from_provider
+    rows = {identifier: row for identifier, row in ours.items() if row.source == listed}
+    for identifier in wanted.keys() & (ours.keys() - rows.keys()):
+        del wanted[identifier]
     for identifier, model in wanted.items():
         row = _row(identifier, model, provider_id)
         if identifier not in rows:
