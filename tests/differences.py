@@ -124,6 +124,15 @@ DIFFERENCES = {
     "conversations": Difference(
         ("0.7", "ogx14", "ogx15"), "`previous_response_id`", "POST", f"{OPENAI}/conversations", 404, {}
     ),
+    "background responses": Difference(
+        ("0.7", "ogx14", "ogx15"),
+        "a response that is waited for",
+        "POST",
+        f"{OPENAI}/responses",
+        200,
+        {"model": "litellm/gpt", "input": "hi", "background": True},
+        words='"status":"completed"',
+    ),
     "messages": Difference(
         ("ogx14", "ogx15"),
         "OpenAI's chat completions",

@@ -78,6 +78,26 @@ def test_the_trace_and_the_request(
     assert (row["request_id"], row["via"], row["agent"]) == ("request-of-ann", via, agent)
 
 
+@needs("background responses")
+def test_a_response_in_the_background_is_of_its_own_request(served: tuple[Stack, Imitation]) -> None:
+    """The host's workers start with the first one's request, and go on with the next ones'."""
+    stack, proxy = served
+    proxy.clear()
+    before = len(rows_at(file_settings(stack)))
+    ids = [f"request-{number}" for number in range(3)]
+    traces = [HEADERS["traceparent"].replace("4bf9", f"{number:04x}") for number in range(1, 4)]
+    for name, trace in zip(ids, traces, strict=True):
+        body = {"model": "litellm/gpt", "input": f"hello of {name}", "background": True}
+        headers = {"x-request-id": name, "traceparent": trace}
+        answer = httpx.post(f"{stack.openai_url}/responses", json=body, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        rows(file_settings(stack), before + ids.index(name))
+    found = rows_at(file_settings(stack))[before:]
+    assert [(row["request_id"], row["via"]) for row in found] == [(name, "responses") for name in ids]
+    asked = [one for one in proxy.seen()["requests"] if one["path"] == "/v1/chat/completions"]
+    assert [one["headers"]["traceparent"] for one in asked] == traces
+
+
 @needs("trace id")
 def test_a_request_without_an_id_has_the_one_that_the_stack_answers(served: tuple[Stack, Imitation]) -> None:
     stack, proxy = served

@@ -1,14 +1,15 @@
 """Which request to the server a call comes of: its path, its id, its trace.
 
 The host tells a provider nothing of it. What it asks of each request first, the user, is the place to look; where it
-carries its own context into a stream, ours goes with it.
+carries its own context into a stream, or to a worker in the background, ours goes with it.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +49,34 @@ def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(gen, [*context_vars, CURRENT])
 
     return preserve_contexts_async_generator
+
+
+def capturing(original: Callable[[], Any]) -> Callable[[], Any]:
+    """``capture_request_context`` of the host, which keeps the origin for a worker too."""
+
+    def capture_request_context() -> Any:
+        context = original()
+        context.litellm_origin = CURRENT.get()
+        return context
+
+    return capture_request_context
+
+
+def activating(original: Callable[[Any], AbstractContextManager[None]]) -> Callable[[Any], Any]:
+    """``activate_request_context`` of the host, which gives the worker the origin of what it does now; its own is that
+    of the request which made the worker start."""
+
+    @contextmanager
+    def activate_request_context(context: Any) -> Iterator[None]:
+        # One that was captured by a module which the host had loaded before us says nothing.
+        token = CURRENT.set(getattr(context, "litellm_origin", UNKNOWN))
+        try:
+            with original(context):
+                yield
+        finally:
+            CURRENT.reset(token)
+
+    return activate_request_context
 
 
 def _origin(scope: dict[str, Any], host_id: Callable[[], str | None]) -> Origin:

@@ -17,7 +17,7 @@ from ...catalog import Catalog
 from ...garbage import settle
 from ...patching import replace
 from ..installed import LINE, api, core
-from ..origin import noticing
+from ..origin import activating, capturing, noticing
 from ..server import log_briefly, marking_unreadable, plain_errors
 from . import chat_store, vector_stores
 from .refusals import Refused
@@ -33,6 +33,9 @@ def install(catalog: Callable[[], Catalog], provider_id: Callable[[], str]) -> N
         return
     server = core("server.server")
     replace(server, "user_from_scope", noticing)
+    # Here, before the provider of responses is imported, which takes both by name.
+    replace(core("task"), "capture_request_context", capturing)
+    replace(core("task"), "activate_request_context", activating)
     replace(server.StackApp, "__call__", functools.partial(_serving, server.global_exception_handler))
     server.JSONResponse = _answering(server.JSONResponse)
     server.traceback = _Tracebacks(server.traceback)
