@@ -17,6 +17,7 @@ from llama_stack_provider_litellm.hosts.params import adapter, extras
 def test_a_field_that_is_taken() -> None:
     given = {"top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 1024, "api_base": "x"}, "min_p": None}
     assert extras.taken(given) == {"top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 1024}}
+    assert extras.taken({"prompt_cache_retention": "24h"}) == {"prompt_cache_retention": "24h"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ def test_a_field_that_is_taken() -> None:
         ("thinking", "yes", "thinking: must be an object"),
         ("guided_choice", "a", "guided_choice: must be a list of strings."),
         ("verbosity", 1, "verbosity: must be a string."),
+        ("safety_identifier", {"a": 1}, "safety_identifier: must be a string."),
     ],
 )
 def test_a_wrong_value(name: str, value: Any, words: str) -> None:
@@ -64,5 +66,7 @@ def test_every_field_of_the_hosts_request_is_known() -> None:
     """One that a new release of the host has is told here, and not lost."""
     fields = set(api().OpenAIChatCompletionRequestWithExtraBody.model_fields)
     assert fields - set(adapter._CHAT) == {"model", "messages", "stream", "stream_options"}
+    # What a release has not is taken of what a caller adds, if at all.
+    assert set(adapter._CHAT) - fields <= set(extras._TAKEN)
     texts = set(api().OpenAICompletionRequestWithExtraBody.model_fields)
     assert texts - set(adapter._COMPLETION) == {"model", "prompt", "stream", "stream_options"}

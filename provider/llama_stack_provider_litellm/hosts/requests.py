@@ -16,6 +16,8 @@ from ..engines.base import Request
 from ..errors import InvalidRequest
 
 _FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
+# https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking
+_THINKING_FIELDS = ("type", "thinking", "signature", "data")
 
 
 def chat(*, model: str, messages: list[Any], **options: Any) -> Request:
@@ -24,7 +26,7 @@ def chat(*, model: str, messages: list[Any], **options: Any) -> Request:
         raise InvalidRequest("messages: there must be at least one.")
     request = _given(options)
     request["model"] = model
-    request["messages"] = [_plain(message) for message in messages]
+    request["messages"] = [_message(message) for message in messages]
     for field, reduce in _REDUCED.items():
         if field in request:
             request[field] = reduce(request[field])
@@ -58,8 +60,30 @@ def _given(options: dict[str, Any]) -> Request:
 
 
 def _plain(value: Any) -> Any:
-    """A host type as the JSON it came from. Host types drop fields that they do not know."""
+    """A host type as the JSON it came from. Host types drop fields that they do not know, but for a few from 0.7 on."""
     return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
+
+
+def _message(message: Any) -> Any:
+    """A message; of what its type keeps beside its own fields, the model's thoughts alone: some want them back."""
+    plain = _plain(message)
+    for name in getattr(message, "model_extra", None) or ():
+        value = plain.pop(name, None)
+        if value is not None and name in _THOUGHTS:
+            plain[name] = _THOUGHTS[name](value)
+    return plain
+
+
+def _reasoning_content(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest("messages: `reasoning_content` must be a string.")
+    return value
+
+
+def _thinking_blocks(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(block, dict) for block in value):
+        raise InvalidRequest("messages: `thinking_blocks` must be a list of objects.")
+    return [{name: block[name] for name in _THINKING_FIELDS if name in block} for block in value]
 
 
 def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,6 +151,10 @@ def _text(item: Any) -> str:
     return text
 
 
+_THOUGHTS: dict[str, Callable[[Any], Any]] = {
+    "reasoning_content": _reasoning_content,
+    "thinking_blocks": _thinking_blocks,
+}
 _REDUCED: dict[str, Callable[[Any], Any]] = {
     "tools": _tools,
     "tool_choice": _tool_choice,

@@ -142,5 +142,5 @@ class LiteLLMInferenceAdapter(Adapter):
 
 
 def _of(params: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields of a parameter object; what an older line has not is not there."""
-    return {name: getattr(params, name, None) for name in names}
+    """The fields of a parameter object, of those that it has in this line; a caller's own are not its fields."""
+    return {name: getattr(params, name) for name in names if name in type(params).model_fields}

@@ -60,8 +60,11 @@ def _words(value: Any) -> list[str]:
 _TAKEN: dict[str, Callable[[Any], Any]] = {
     "guided_choice": _words,
     "min_p": _number,
+    "prompt_cache_retention": _word,
     "prompt_logprobs": _number,
     "repetition_penalty": _number,
+    # A field of its own on 0.7, and none on OGX.
+    "safety_identifier": _word,
     "thinking": _thinking,
     "top_k": _number,
     "verbosity": _word,
