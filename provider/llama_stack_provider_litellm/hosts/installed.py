@@ -22,7 +22,8 @@ def _line() -> Line:
         if is_there("ogx"):
             return "ogx"
         if is_there("llama_stack"):
-            return "0.7" if _is_installed("llama_stack_api") else "0.2"
+            # Not by llama_stack_api, which stays behind where pip goes back to 0.2.
+            return "0.2" if _is_installed("llama_stack.apis") else "0.7"
     raise ConfigError("Neither Llama Stack (llama-stack 0.2.24, 0.7.3) nor OGX (1.x) is installed here.")
 
 
