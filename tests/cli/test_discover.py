@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,6 +101,25 @@ def test_ollama(ollama: str) -> None:
     ]
 
 
+def test_ollama_is_not_asked_through_the_environments_proxy(ollama: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert discover.discover({"OLLAMA_HOST": ollama}).sources == (f"Ollama at http://{ollama}",)
+
+
+def test_something_else_where_ollama_would_be() -> None:
+    def greet(server: socket.socket) -> None:
+        caller, _ = server.accept()
+        with caller:
+            caller.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            caller.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=greet, args=(server,))
+        thread.start()
+        assert discover.discover({"OLLAMA_HOST": f"127.0.0.1:{server.getsockname()[1]}"}) == discover.Discovery()
+        thread.join()
+
+
 @pytest.mark.parametrize(
     ("value", "address"),
     [
@@ -107,6 +127,7 @@ def test_ollama(ollama: str) -> None:
         ("box", "http://box:11434"),
         ("0.0.0.0:1234", "http://127.0.0.1:1234"),
         ("https://box:443/", "https://box:443"),
+        ("https://box", "https://box"),
     ],
 )
 def test_the_forms_of_ollama_host(value: str, address: str) -> None:

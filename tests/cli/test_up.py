@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from llama_stack_provider_litellm.cli import main
 from llama_stack_provider_litellm.cli import up as command
 from llama_stack_provider_litellm.cli.lines import LINES
+from llama_stack_provider_litellm.cli.server import Server
 
 MODEL = "- {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: sk-planted}}"
 WRONG = {
@@ -74,6 +75,16 @@ def test_a_port_in_use() -> None:
         said = refusal("up", "--port", str(port))
     assert f"Port {port} cannot be used: Address already in use. Stop what listens there" in said
     assert f"--port {port + 1}" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("192.0.2.5", "192.0.2.5"), ("::1", "[::1]")],
+)
+def test_where_the_server_is_asked(tmp_path: Path, host: str, asked: str) -> None:
+    env = {"LLAMA_STACK_HOST": host}
+    server = Server(LINES["0.2"], run_config=tmp_path / "run.yaml", port=8321, log_file=None, environment=env)
+    assert server.url == f"http://{asked}:8321"
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "http"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from tests.integration.conftest import litellm_config
 from tests.line import HEADER
 from tests.stack import Stack
 from tests.upstream.process import Upstream
+from tests.waiting import until
 
 pytestmark = pytest.mark.embedded_only("it starts proxies of its own, and stacks in modes of their own")
 
@@ -62,6 +64,21 @@ def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop()
+
+
+def test_up_serves_where_the_run_config_asks_who_calls(tmp_path: Path) -> None:
+    with authority() as url:
+        server = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
+        config = line.changed_run_config(tmp_path, lambda config: config["server"].update(server))
+        up = str(Path(sys.executable).with_name("llama-stack-litellm"))
+        stack = Stack(tmp_path, {}, [up, "up", "--run-config", str(config)])
+        try:
+            stack.start()
+            until(lambda: "The server asks who calls (status 401): its models are not shown." in stack.log, 30)
+            answer = ask(stack, "hello", token="ann")
+            assert answer.status_code == 404 and "litellm/gpt" in answer.text, answer.text
+        finally:
+            assert stack.stop() == 0
 
 
 def ask(stack: Stack, text: str, token: str | None = None, data: dict[str, Any] | None = None) -> httpx.Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import json
 import os
-import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,9 +67,11 @@ def _ollama_address(environment: Mapping[str, str]) -> str:
     host = environment.get("OLLAMA_HOST", "").strip().rstrip("/")
     if not host:
         return _OLLAMA
-    host = host if "://" in host else f"http://{host}"
     host = host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 (where it listens, not where it is asked)
-    return host if host.rsplit(":", 1)[-1].isdigit() else f"{host}:11434"
+    if "://" in host:
+        # Then the port is the scheme's where none is given.
+        return host
+    return f"http://{host}" if host.rsplit(":", 1)[-1].isdigit() else f"http://{host}:11434"
 
 
 def _ollama_models(base: str) -> list[dict[str, Any]]:
@@ -89,9 +93,19 @@ def _ollama_model(base: str, name: str) -> dict[str, Any]:
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """The JSON at ``url``; None when nothing there answers in time with JSON."""
     data = None if body is None else json.dumps(body).encode()
+    # Loopback never goes through the environment's HTTP proxy.
+    proxies = [urllib.request.ProxyHandler({})] if _is_loopback(url) else []
     try:
-        with urllib.request.urlopen(url, data=data, timeout=_OLLAMA_SECONDS) as answer:  # noqa: S310 (http only)
+        with urllib.request.build_opener(*proxies).open(url, data=data, timeout=_OLLAMA_SECONDS) as answer:
             found = json.load(answer)
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, http.client.HTTPException):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_loopback(url: str) -> bool:
+    host = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -41,7 +41,7 @@ class Server:
     def __init__(
         self, line: Line, *, run_config: Path, port: int, log_file: Path | None, environment: Mapping[str, str]
     ) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{_reachable(environment.get('LLAMA_STACK_HOST', ''))}:{port}"
         # Where 0.2 has OpenAI's API: with this package the others have it there too, and one app fits all.
         self.openai_url = self.url + LINES["0.2"].openai
         self._port = port
@@ -89,15 +89,25 @@ class Server:
             try:
                 self._get("/v1/health")
                 return
-            except (OSError, urllib.error.URLError):
+            except urllib.error.HTTPError:
+                # It is up, and asks who calls.
+                return
+            except OSError:
                 time.sleep(0.1)
         if self._stopping:
             raise SystemExit(130)
         raise ServerError(f"Llama Stack did not start.{self._log_tail()}")
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """What the server says of each of the models that it lists, by the model's id."""
-        return self._line.models(self._get("/v1/models")["data"])
+        """What the server says of each of the models that it lists, by the model's id.
+
+        Raises ServerError where it shows them to nobody whom it does not know.
+        """
+        try:
+            found = self._get("/v1/models")
+        except urllib.error.HTTPError as exc:
+            raise ServerError(f"The server asks who calls (status {exc.code}): its models are not shown.") from None
+        return self._line.models(found["data"])
 
     def warnings(self) -> list[str]:
         """What this package warned of while the server started, one line each."""
@@ -141,6 +151,13 @@ class Server:
             return " Its messages are above."
         lines = self.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
         return f" The end of {self.log_file}:\n" + "\n".join(lines)
+
+
+def _reachable(host: str) -> str:
+    """Where a server that listens at ``host`` is asked from this machine; the shipped run configs take loopback."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 (where it listens, not where it is asked)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def port_refusal(port: int) -> tuple[str, str] | None:

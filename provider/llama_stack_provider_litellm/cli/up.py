@@ -160,7 +160,13 @@ def _named(asked: LiteLLMConfig, config: settings.LiteLLMSettings | None) -> lis
 
 
 def _announce(server: Server, source: str) -> None:
-    models = server.models()
+    try:
+        models = server.models()
+    except ServerError as exc:
+        out.print(
+            f"\n[bold green]Llama Stack is up at {server.url}[/bold green]  {escape(str(exc))}\n\nCtrl-C stops it."
+        )
+        return
     if not models:
         err.print(
             f"[yellow]The stack runs at {server.url}, but {source} gives it no model yet. `llama-stack-litellm doctor` "
