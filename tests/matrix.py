@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.processes import ROOT
 FILE = ROOT / "docs" / "matrix.json"
 README = ROOT / "README.md"
 _TABLE = re.compile(r"(<!-- matrix -->\n).*?(\n<!-- /matrix -->)", re.S)
+PROXY = "LiteLLM Proxy"
 _PACKAGES = ("llama-stack", "ogx", "litellm", "openai", "mcp")
 # Feature → the file of tests/integration that tests it.
 FEATURES = {
@@ -44,6 +46,7 @@ class Recorder:
 
     def __init__(self, host: str, mode: str) -> None:
         self._run = f"{host} {mode}"
+        self._has_proxy = mode != "embedded"
         self._counts: dict[str, Counter[str]] = {}
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -59,7 +62,7 @@ class Recorder:
             return
         runs = json.loads(FILE.read_text()) if FILE.exists() else {}
         run = runs.setdefault(self._run, {"releases": {}, "tests": {}})
-        run["releases"] = releases()
+        run["releases"] = {**releases(), **({PROXY: proxy_release()} if self._has_proxy else {})}
         run["tests"] = {**run["tests"], **{name: dict(count) for name, count in self._counts.items()}}
         run["tests"] = {name: run["tests"][name] for name in sorted(run["tests"])}
         FILE.write_text(json.dumps({key: runs[key] for key in sorted(runs)}, indent=1) + "\n")
@@ -70,14 +73,25 @@ def releases() -> dict[str, str]:
     return {name: version for name in _PACKAGES if (version := installed(name))}
 
 
+def proxy_release() -> str:
+    """The release of the LiteLLM Proxy that the tests start."""
+    (folder,) = (ROOT / ".venv-proxy").glob("lib/python*/site-packages")
+    (found,) = metadata.distributions(name="litellm", path=[str(folder)])
+    return found.version
+
+
 def table() -> str:
     """The matrix, in Markdown."""
     runs: dict[str, Any] = json.loads(FILE.read_text())
     columns = [(host, mode) for host in HOSTS for mode in MODES if f"{host} {mode}" in runs]
+    used = [runs[f"{host} {mode}"]["releases"] for host, mode in columns]
+    # In mode proxy nothing of the stack's own is asked.
+    own = ["–" if mode == "proxy" else found["litellm"] for (_, mode), found in zip(columns, used, strict=True)]
     lines = [
         "| | " + " | ".join(f"{HOSTS[host]}, {mode}" for host, mode in columns) + " |",
         "|---|" + "---|" * len(columns),
-        "| LiteLLM | " + " | ".join(runs[f"{host} {mode}"]["releases"]["litellm"] for host, mode in columns) + " |",
+        f"| LiteLLM in the stack | {' | '.join(own)} |",
+        f"| {PROXY} | {' | '.join(found.get(PROXY, '–') for found in used)} |",
     ]
     for feature, name in FEATURES.items():
         cells = (_cell(runs[f"{host} {mode}"]["tests"].get(name)) for host, mode in columns)
