@@ -76,7 +76,7 @@ def test_up_serves_where_the_run_config_asks_who_calls(tmp_path: Path) -> None:
             stack.start()
             until(lambda: "The server asks who calls (status 401): its models are not shown." in stack.log, 30)
             answer = ask(stack, "hello", token="ann")
-            assert answer.status_code == 404 and "litellm/gpt" in answer.text, answer.text
+            assert answer.status_code == 404 and "Model 'gpt'" in answer.text, answer.text
         finally:
             assert stack.stop() == 0
 

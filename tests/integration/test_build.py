@@ -1,27 +1,31 @@
-"""`llama stack build` with our build file, both ways of naming the environment, and a request to it."""
+"""`llama stack build` with our build file, both ways of naming the environment; an environment that is made without it;
+and a request to each."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import line
 from tests.differences import needs
 from tests.integration.conftest import litellm_config
+from tests.line import HOST
 from tests.processes import ROOT
-from tests.readme import scripts, without
+from tests.readme import README, scripts, without
 from tests.stack import Stack
 from tests.upstream.process import Upstream
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.embedded_only("it installs the stack, which has every mode"),
-    needs("llama stack build"),
 ]
 
 BIN = Path(sys.executable).parent
@@ -51,7 +55,7 @@ def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
     """Runs a script in a folder that looks like the repository after `make wheel`, and returns all that it wrote."""
-    for name in (".python-version", "distribution"):
+    for name in (".python-version", "distribution", "requirements"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "dist").symlink_to(wheel_folder)
 
@@ -71,6 +75,7 @@ def shell(tmp_path: Path, wheel_folder: Path) -> Shell:
     return run
 
 
+@needs("llama stack build")
 def test_build_into_the_active_environment(shell: Shell, tmp_path: Path, upstream: Upstream, word: str) -> None:
     _check_build(shell(INTO_ACTIVE), tmp_path / "stack")
     config = tmp_path / "config.yaml"
@@ -79,10 +84,44 @@ def test_build_into_the_active_environment(shell: Shell, tmp_path: Path, upstrea
     assert word in answer
 
 
+@needs("llama stack build")
 def test_build_by_name(shell: Shell, tmp_path: Path, word: str) -> None:
     _check_build(shell(BY_NAME), tmp_path / "llama-stack-litellm")
     # Without a LiteLLM config the stack has the demo models.
     assert word in _ask(tmp_path, tmp_path / "llama-stack-litellm", "litellm/demo-chat", f"Please repeat: {word}")
+
+
+# Which lock and which extra are for which server.
+OWN = {
+    "0.2": ("llama-stack-0.2.txt", "distribution"),
+    "0.7": ("llama-stack-0.7.txt", "distribution-0.7"),
+    "ogx14": ("ogx-1.4.txt", "distribution-ogx"),
+    "ogx15": ("ogx-1.5.txt", "distribution-ogx"),
+}
+
+
+def test_an_environment_without_a_build(shell: Shell, tmp_path: Path, word: str) -> None:
+    """What the README says of 0.7, done for the server that is installed here."""
+    lock, extra = OWN[HOST]
+    assert f"`{lock}`" in README.read_text() and f"`{extra}`" in README.read_text()
+    script = scripts("Which Llama Stack")[-1]
+    start = "my-stack/bin/llama-stack-litellm up"
+    script = without(script, "make wheel", start).replace(".venv/bin/uv", "uv")
+    for shown, here in zip(OWN["0.7"], (lock, extra), strict=True):
+        assert shown in script
+        script = script.replace(shown, here)
+    shell(script)
+    stack = Stack(tmp_path, {}, [str(tmp_path / start.split()[0]), "up"])
+    try:
+        stack.start()
+        body = {"model": "litellm/demo-chat", "messages": [{"role": "user", "content": f"Please repeat: {word}"}]}
+        assert word in httpx.post(f"{stack.openai_url}/chat/completions", json=body, timeout=30).text
+    finally:
+        stack.stop()
+    list_of = ["uv", "pip", "list", "--python", str(tmp_path / "my-stack")]
+    found = subprocess.check_output(list_of, env=_environment(tmp_path), text=True)
+    for name in ("litellm", "openai", "fastapi"):
+        assert re.search(rf"^{name} +{re.escape(version(name))}$", found, re.M), found
 
 
 def _check_build(output: str, environment: Path) -> None:
@@ -116,7 +155,8 @@ def _ask(folder: Path, environment: Path, model: str, text: str, **env: str) -> 
 def _environment(home: Path) -> dict[str, str]:
     """A fresh user's, but for uv's settings and cache: nothing that is there already is fetched again."""
     kept = {key: value for key, value in os.environ.items() if key not in STEERING}
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    # uv is in the environment of 0.2 alone.
+    path = os.pathsep.join([str(BIN), str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
     cache = subprocess.check_output(["uv", "cache", "dir"], env={**os.environ, "PATH": path}, text=True).strip()
     settings = os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config"))
     return {**kept, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache, "XDG_CONFIG_HOME": settings}

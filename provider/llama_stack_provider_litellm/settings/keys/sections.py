@@ -33,10 +33,10 @@ KEYS: tuple[Key, ...] = (
         Use.NEEDS_PROXY,
         "it is a service of the proxy's server",
         """
-guardrails: checks of requests and answers; Llama Stack has shields for this
+guardrails: checks of requests and answers; llama-stack has shields for this, OGX has not
 policies policy_attachments: which guardrails apply to whom
 prompts: prompts kept by the proxy
-mcp_servers mcp_tools: the proxy's MCP gateway; Llama Stack has tool groups for this
+mcp_servers mcp_tools: the proxy's MCP gateway; the stack calls MCP servers by itself
 agents agent_list: the proxy's A2A agents
 search_tools: search providers behind the proxy's search endpoint
 sandbox_tools: code sandboxes for the proxy's code interpreter
