@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from llama_stack_provider_litellm.hosts.installed import core
 from llama_stack_provider_litellm.hosts.params import sql_store
+from tests.differences import needs
 
 _TABLES = "agents", "chats", "files"
 
@@ -51,6 +52,21 @@ class Store:
             with closing(sqlite3.connect(self.file)) as other:
                 other.execute(statement)
             self.raced.append(statement)
+
+
+@needs("messages")
+def test_every_process_that_serves_is_taught_before_its_first_store() -> None:
+    """OGX has a store before it has a provider. What `up` has started each process imports, by another name."""
+    told = """
+import runpy, sys
+from llama_stack_provider_litellm.cli.lines import LINES
+from llama_stack_provider_litellm.patching import MARK
+runpy.run_module(LINES["ogx"].module[0], run_name="__mp_main__", alter_sys=True)
+from ogx.core.storage.sqlstore.sqlalchemy_sqlstore import SqlAlchemySqlStoreImpl
+print(getattr(SqlAlchemySqlStoreImpl.create_engine, MARK, False))
+"""
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split()[-1] == "True"
 
 
 def test_the_host_is_taught_before_its_first_provider() -> None:

@@ -93,7 +93,7 @@ LINES: dict[Name, Line] = {
             header="X-OGX-Provider-Data",
             folder="ogx",
             run="ogx run",
-            module=("ogx.cli.ogx", "run"),
+            module=("llama_stack_provider_litellm.hosts.ogx", "run"),
             logging="OGX_LOGGING",
             # Without a certificate it starts only when told to.
             options=("--insecure",),
