@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+"""Where the programs of the environment are that runs the tests."""
 
 
 _BOOT_SECONDS = 90

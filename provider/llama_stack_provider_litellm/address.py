@@ -1,7 +1,8 @@
-"""The address of a LiteLLM Proxy, and the way that the environment prescribes to it."""
+"""The address of a LiteLLM Proxy, the way that the environment prescribes to it, and what is on this machine."""
 
 from __future__ import annotations
 
+import ipaddress
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -24,6 +25,14 @@ def proxy_root(url: str) -> str:
     for end in _API_PATHS:
         path = path.removesuffix(end)
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def is_local(host: str) -> bool:
+    """Whether a host, by its name or address, is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def environment_proxy(url: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pytest
 from tests import line
 from tests.imitation import imitation_proxy
 from tests.integration.conftest import litellm_config
+from tests.integration.test_examples import UP
 from tests.line import HEADER
 from tests.stack import Stack
 from tests.upstream.process import Upstream
@@ -53,11 +53,17 @@ def authority() -> Iterator[str]:
 
 
 @contextmanager
+def run_config_with_users(folder: Path) -> Iterator[Path]:
+    """The shipped run config, but callers have to say, with a token, who they are."""
+    with authority() as url:
+        auth = {"provider_config": {"type": "custom", "endpoint": url}}
+        yield line.changed_run_config(folder, lambda config: config["server"].update(auth=auth))
+
+
+@contextmanager
 def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
     """A stack whose callers have to say, with a token, who they are."""
-    with authority() as url:
-        server = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
-        config = line.changed_run_config(folder, lambda config: config.update(server=server))
+    with run_config_with_users(folder) as config:
         stack = Stack(folder, env, line.command(config))
         try:
             stack.start()
@@ -67,11 +73,8 @@ def stack_with_users(folder: Path, **env: str) -> Iterator[Stack]:
 
 
 def test_up_serves_where_the_run_config_asks_who_calls(tmp_path: Path) -> None:
-    with authority() as url:
-        server = {"auth": {"provider_config": {"type": "custom", "endpoint": url}}}
-        config = line.changed_run_config(tmp_path, lambda config: config["server"].update(server))
-        up = str(Path(sys.executable).with_name("llama-stack-litellm"))
-        stack = Stack(tmp_path, {}, [up, "up", "--run-config", str(config)])
+    with run_config_with_users(tmp_path) as config:
+        stack = Stack(tmp_path, {}, [*UP, "--run-config", str(config)])
         try:
             stack.start()
             until(lambda: "The server asks who calls (status 401): its models are not shown." in stack.log, 30)

@@ -18,7 +18,7 @@ from tests import line
 from tests.differences import needs
 from tests.integration.conftest import litellm_config
 from tests.line import HOST
-from tests.processes import ROOT
+from tests.processes import BIN, ROOT
 from tests.readme import README, scripts, without
 from tests.stack import Stack
 from tests.upstream.process import Upstream
@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.embedded_only("it installs the stack, which has every mode"),
 ]
 
-BIN = Path(sys.executable).parent
 Shell = Callable[[str], str]
 # What the shell that runs the tests may have set for other work. The worst is UV_PYTHON: `uv pip install`
 # would write into that interpreter and not into the environment.

@@ -86,12 +86,12 @@ def test_a_response_in_the_background_is_of_its_own_request(served: tuple[Stack,
     before = len(rows_at(file_settings(stack)))
     ids = [f"request-{number}" for number in range(3)]
     traces = [HEADERS["traceparent"].replace("4bf9", f"{number:04x}") for number in range(1, 4)]
-    for name, trace in zip(ids, traces, strict=True):
+    for number, (name, trace) in enumerate(zip(ids, traces, strict=True)):
         body = {"model": "litellm/gpt", "input": f"hello of {name}", "background": True}
         headers = {"x-request-id": name, "traceparent": trace}
         answer = httpx.post(f"{stack.openai_url}/responses", json=body, headers=headers, timeout=30)
         assert answer.status_code == 200, answer.text
-        rows(file_settings(stack), before + ids.index(name))
+        rows(file_settings(stack), before + number)
     found = rows_at(file_settings(stack))[before:]
     assert [(row["request_id"], row["via"]) for row in found] == [(name, "responses") for name in ids]
     asked = [one for one in proxy.seen()["requests"] if one["path"] == "/v1/chat/completions"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import os
 import urllib.parse
@@ -11,6 +10,8 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..address import is_local
 
 # Environment variable → LiteLLM's prefix of that vendor, and models to name. A wildcard for the vendor
 # comes with them, so that every other model of the vendor can be asked for as prefix/model.
@@ -94,18 +95,10 @@ def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """The JSON at ``url``; None when nothing there answers in time with JSON."""
     data = None if body is None else json.dumps(body).encode()
     # Loopback never goes through the environment's HTTP proxy.
-    proxies = [urllib.request.ProxyHandler({})] if _is_loopback(url) else []
+    proxies = [urllib.request.ProxyHandler({})] if is_local(urllib.parse.urlsplit(url).hostname or "") else []
     try:
         with urllib.request.build_opener(*proxies).open(url, data=data, timeout=_OLLAMA_SECONDS) as answer:
             found = json.load(answer)
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _is_loopback(url: str) -> bool:
-    host = urllib.parse.urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

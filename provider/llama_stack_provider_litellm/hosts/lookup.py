@@ -109,17 +109,15 @@ async def follow(table: Any, *, provider_id: str, models: Iterable[Any]) -> None
         if row.type == "model" and row.provider_id == provider_id
     }
     listed = _datatypes.RegistryEntrySource.listed_from_provider
-    rows = {identifier: row for identifier, row in ours.items() if row.source == listed}
-    for identifier in wanted.keys() & (ours.keys() - rows.keys()):
-        del wanted[identifier]
     for identifier, model in wanted.items():
-        row = _row(identifier, model, provider_id)
-        if identifier not in rows:
+        row, before = _row(identifier, model, provider_id), ours.get(identifier)
+        if before is None:
             await table.register_object(row)
-        elif (row.model_type, row.metadata) != (rows[identifier].model_type, rows[identifier].metadata):
+        elif before.source == listed and (row.model_type, row.metadata) != (before.model_type, before.metadata):
             await table.dist_registry.update(row)
-    for identifier in rows.keys() - wanted.keys():
-        await table.unregister_object(rows[identifier])
+    for identifier, row in ours.items():
+        if row.source == listed and identifier not in wanted:
+            await table.unregister_object(row)
 
 
 def _unlisted(table: Any, entry: ModelEntry, provider_id: str) -> Any:

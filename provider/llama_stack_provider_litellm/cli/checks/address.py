@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import urllib.request
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ...address import environment_proxy, proxy_root
+from ...address import environment_proxy, is_local, proxy_root
 from .finding import Finding
 
 _START = "Start the proxy, or give its address: --proxy-url, or LITELLM_PROXY_URL."
@@ -33,10 +32,7 @@ class Address:
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_local(self.host)
 
     @property
     def http_proxy(self) -> str | None:
