@@ -89,8 +89,9 @@ class Server:
             try:
                 self._get("/v1/health")
                 return
-            except urllib.error.HTTPError:
-                # It is up, and asks who calls.
+            except urllib.error.HTTPError as exc:
+                exc.close()
+                # It is up, and asks who calls, or lets this caller do no more.
                 return
             except OSError:
                 time.sleep(0.1)
@@ -101,12 +102,16 @@ class Server:
     def models(self) -> dict[str, dict[str, Any]]:
         """What the server says of each of the models that it lists, by the model's id.
 
-        Raises ServerError where it shows them to nobody whom it does not know.
+        Raises ServerError where it does not show them: to nobody whom it does not know, over a quota, or for a fault.
         """
         try:
             found = self._get("/v1/models")
         except urllib.error.HTTPError as exc:
-            raise ServerError(f"The server asks who calls (status {exc.code}): its models are not shown.") from None
+            exc.close()
+            if exc.code in (401, 403):
+                raise ServerError(f"The server asks who calls (status {exc.code}): its models are not shown.") from None
+            why = f"{self.log_file} says why" if self.log_file else "its messages above say why"
+            raise ServerError(f"The server does not show its models (status {exc.code}): {why}.") from None
         return self._line.models(found["data"])
 
     def warnings(self) -> list[str]:
