@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +13,7 @@ from llama_stack_provider_litellm.cli import main
 from llama_stack_provider_litellm.cli import up as command
 from llama_stack_provider_litellm.cli.lines import LINES
 from llama_stack_provider_litellm.cli.server import Server, ServerError
+from tests.cli.machine import JSON, served
 
 MODEL = "- {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: sk-planted}}"
 WRONG = {
@@ -99,29 +99,12 @@ def test_where_the_server_is_asked(tmp_path: Path, host: str, asked: str) -> Non
     ],
 )
 def test_a_server_that_does_not_show_its_models(tmp_path: Path, status: int, said: str) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
     log = tmp_path / "server.log"
-    refusing = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=refusing.serve_forever)
-    thread.start()
-    try:
-        server = Server(
-            LINES["0.2"], run_config=tmp_path / "run.yaml", port=refusing.server_port, log_file=log, environment={}
-        )
+    with served({"/v1/models": (status, JSON, "{}")}) as (url, _):
+        port = urlsplit(url).port or 0
+        server = Server(LINES["0.2"], run_config=tmp_path / "run.yaml", port=port, log_file=log, environment={})
         with pytest.raises(ServerError) as caught:
             server.models()
-    finally:
-        refusing.shutdown()
-        refusing.server_close()
-        thread.join()
     assert str(caught.value) == said.format(log=log)
 
 

@@ -89,8 +89,7 @@ class Server:
             try:
                 self._get("/v1/health")
                 return
-            except urllib.error.HTTPError as exc:
-                exc.close()
+            except urllib.error.HTTPError:
                 # It is up, and asks who calls, or lets this caller do no more.
                 return
             except OSError:
@@ -107,7 +106,6 @@ class Server:
         try:
             found = self._get("/v1/models")
         except urllib.error.HTTPError as exc:
-            exc.close()
             if exc.code in (401, 403):
                 raise ServerError(f"The server asks who calls (status {exc.code}): its models are not shown.") from None
             why = f"{self.log_file} says why" if self.log_file else "its messages above say why"
@@ -148,8 +146,13 @@ class Server:
     def _get(self, path: str) -> Any:
         # Loopback never goes through the environment's HTTP proxy.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.url + path, timeout=5) as answer:
-            return json.load(answer)
+        try:
+            with opener.open(self.url + path, timeout=5) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as exc:
+            # It holds the connection, and is of use for its status alone.
+            exc.close()
+            raise
 
     def _log_tail(self) -> str:
         if self.log_file is None:
