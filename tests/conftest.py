@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -46,3 +48,21 @@ def no_config_stays_applied(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     yield
     settings.withdraw()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_callback_stays() -> Iterator[None]:
+    """A Router or a logger that a file leaves in litellm's lists fails that file, not whichever runs after it."""
+    before = _callbacks()
+    yield
+    left = [callback for callback in _callbacks() if callback not in before]
+    assert left == [], "litellm still tells them of calls: discard the Router, take the logger out"
+
+
+def _callbacks() -> list[Any]:
+    """What stands in litellm's lists, as far as litellm has been imported; names are nobody's."""
+    from llama_stack_provider_litellm.engines.callbacks import LISTS
+
+    litellm = sys.modules.get("litellm")
+    found = [callback for name in LISTS for callback in getattr(litellm, name, ())]
+    return [callback for callback in found if not isinstance(callback, str)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import litellm.utils
 import pytest
 from litellm import Choices, Message, ModelResponse, Router, Usage, completion_cost
@@ -15,11 +17,17 @@ INPUT, OUTPUT = 5e-7, 1.1e-6
 FAILS = 5
 
 
-def test_the_configs_price_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def router() -> Iterator[Router]:
     library.import_litellm()
     prices = {"input_cost_per_token": INPUT, "output_cost_per_token": OUTPUT}
     params = {"model": "gemini/gemini-2.5-flash", "api_key": "k", **prices}
-    router = Router([{"model_name": "m", "litellm_params": params}])
+    made = Router([{"model_name": "m", "litellm_params": params}])
+    yield made
+    made.discard()
+
+
+def test_the_configs_price_holds(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     build, left = litellm.utils._rebuild_model_cost_lowercase_map, [None] * FAILS
 
     def taken_away() -> dict[str, str] | None:
